@@ -1,0 +1,38 @@
+# make setup: the environment in .venv, with the command dqa.   make demo: the main job, on real clips.
+# make test: all tests.   make check: lint, types, import contracts.   make test-fast: without the slow tests.
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.dqa-setup
+# More than one thread a process is slower, not faster, on small machines (docs/measurements.md).
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: setup demo test test-fast check clean
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt workers/embedded.requirements.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[embedded,service,dev]'
+	$(BIN)/python -m pip install --quiet --no-deps -r workers/embedded.requirements.txt
+	touch $(STAMP)
+
+demo: setup
+	$(BIN)/python scripts/demo.py
+
+test: setup
+	$(BIN)/python -m pytest
+
+test-fast: setup
+	$(BIN)/python -m pytest -m 'not slow'
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+clean:
+	rm -rf $(VENV) .demo build dist

