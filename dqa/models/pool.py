@@ -59,6 +59,8 @@ class ModelPool:
 
 
 def _loader(component: Component) -> Callable[[Component, Path, Path], Any]:
+    if component.loader is None:
+        raise ModelUnavailable(f"model {component.id} is not part of this version", fix="use --profile embedded")
     module, _, function = LOADERS[component.loader].partition(":")
     try:
         return getattr(importlib.import_module(module), function)

@@ -24,7 +24,7 @@ class Component(_Data):
     """One set of weights.
 
     Attributes:
-        loader: a name in :data:`dqa.models.pool.LOADERS`.
+        loader: a name in :data:`dqa.models.pool.LOADERS`; none for what can only be planned for.
         package: the distribution the weights come in, for the packaged ones.
         file: path of the weights inside that package.
         sha256: of that file; a byte that differs is refused.
@@ -35,7 +35,7 @@ class Component(_Data):
 
     id: str
     role: str
-    loader: str
+    loader: str | None = None
     phase: Phase
     memory_gb: float = Field(ge=0)
     memory_source: str

@@ -1,0 +1,291 @@
+"""The one evaluator behind every surface: clip -> observation -> channels -> synthesis -> record."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import get_args
+
+import structlog
+from pydantic import JsonValue
+
+import dqa
+from dqa.channels.contract import Channel, EvaluationContext
+from dqa.channels.registry import build_channel
+from dqa.clip.clip import Clip
+from dqa.clip.limits import Limits
+from dqa.config import Settings, load_settings
+from dqa.errors import Cancelled, DQAError, ModelUnavailable, UnavailableError
+from dqa.ids import new_id
+from dqa.measure.observation import Observation
+from dqa.measure.observe import observe
+from dqa.models.plan import plan
+from dqa.models.pool import ModelPool
+from dqa.models.profiles import Profile, load_profile
+from dqa.prompt import check_prompt, parse_prompt
+from dqa.prompt.parse import Prompt
+from dqa.reasoning import advice, reasoning
+from dqa.record import ChannelName, ChannelResult, EvaluationRecord, Reproduce
+from dqa.synthesis import synthesise
+
+log = structlog.get_logger(__name__)
+
+CHANNELS: tuple[ChannelName, ...] = get_args(ChannelName)
+Progress = Callable[[str, float], None]
+"""Called with a stage and the share done, 0 to 1; may raise :class:`~dqa.errors.Cancelled` to stop the evaluation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """A record, and the observation it was made from (for reports)."""
+
+    record: EvaluationRecord
+    observation: Observation
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What was asked, checked and with every default filled in."""
+
+    media: Path
+    media_name: str
+    prompt: Prompt
+    user: str
+    seed: int
+    channels: tuple[ChannelName, ...]
+    evaluation_id: str
+
+
+class Evaluator:
+    """Grades clips with one profile; loads each model once and keeps it. Not for several threads at once.
+
+    Args:
+        settings: limits, state folder, default user and seed.
+        profile: default the one that ``settings`` names.
+
+    Raises:
+        ConfigError: there is no such profile.
+        UnavailableError: the profile can only be planned for, or does not fit the memory budget.
+    """
+
+    def __init__(self, settings: Settings, profile: Profile | None = None) -> None:
+        self.settings = settings
+        self.profile = profile or load_profile(settings.profile)
+        if not self.profile.ready:
+            raise ModelUnavailable(
+                f"profile {self.profile.name} can be planned for, but not evaluated with in this version",
+                fix="use --profile embedded",
+            )
+        self.pool = ModelPool(self.profile, settings.home)
+        self._plan = plan(self.profile.components, "auto", settings.budget_gb or self.profile.budget_gb)
+        if not self._plan.fits:
+            raise UnavailableError(
+                f"profile {self.profile.name} needs {self._plan.peak_gb:.1f} GB, and the budget is {self._plan.budget_gb:g} GB",
+                fix="raise DQA_BUDGET_GB, or see dqa plan",
+            )
+        self._channels: dict[ChannelName, Channel] = {}
+
+    def load(self) -> None:
+        """Loads every model of the profile now, so that the first evaluation is as quick as the next."""
+        for component in self.profile.components:
+            if component.default:
+                self.pool.get(component.id)
+
+    def evaluate(
+        self,
+        media: Path | str,
+        prompt: str,
+        *,
+        user: str | None = None,
+        seed: int | None = None,
+        channels: Sequence[ChannelName] | None = None,
+        evaluation_id: str | None = None,
+        media_name: str | None = None,
+        roots: Sequence[Path] | None = None,
+        progress: Progress | None = None,
+    ) -> EvaluationRecord:
+        """Grades one clip against its prompt; see :meth:`run`."""
+        return self.run(
+            media,
+            prompt,
+            user=user,
+            seed=seed,
+            channels=channels,
+            evaluation_id=evaluation_id,
+            media_name=media_name,
+            roots=roots,
+            progress=progress,
+        ).record
+
+    def run(
+        self,
+        media: Path | str,
+        prompt: str,
+        *,
+        user: str | None = None,
+        seed: int | None = None,
+        channels: Sequence[ChannelName] | None = None,
+        evaluation_id: str | None = None,
+        media_name: str | None = None,
+        roots: Sequence[Path] | None = None,
+        progress: Progress | None = None,
+    ) -> Evaluation:
+        """Grades one clip against its prompt.
+
+        Args:
+            media: the video or image file.
+            prompt: the text it was made from.
+            user: whose taste counts; default the setting.
+            seed: of everything random; default the setting.
+            channels: which to judge; default all. The others are in the record as ``unavailable``.
+            evaluation_id: the record's id; default a new one.
+            media_name: what the record calls the media; default its absolute path.
+            roots: folders the media must lie under; None for the operator's own choice.
+            progress: told of each stage; raises ``Cancelled`` to stop.
+
+        Raises:
+            InputError: this media or prompt can't be evaluated.
+            Cancelled: ``progress`` asked to stop.
+        """
+        tell = progress or _silent
+        request = _Request(
+            media=Path(media),
+            media_name=media_name or str(Path(media).absolute()),
+            prompt=parse_prompt(check_prompt(prompt)),
+            user=user or self.settings.user,
+            seed=self.settings.seed if seed is None else seed,
+            channels=tuple(channels) if channels is not None else CHANNELS,
+            evaluation_id=evaluation_id or new_id("ev"),
+        )
+        started = time.perf_counter()
+        tell("decode", 0.0)
+        observation = self._observe(request, roots, tell)
+        timings = {"decode": time.perf_counter() - started}
+        results = self._judge(request, observation, timings, tell)
+        timings["total"] = time.perf_counter() - started
+        tell("done", 1.0)
+        return Evaluation(self._record(request, observation, results, timings), observation)
+
+    def _observe(self, request: _Request, roots: Sequence[Path] | None, tell: Progress) -> Observation:
+        clip = Clip.open(request.media, Limits.from_settings(self.settings), roots)
+        return observe(clip.frames(), lambda: clip.media, progress=lambda share: tell("decode", 0.4 * share))
+
+    def _judge(
+        self, request: _Request, observation: Observation, timings: dict[str, float], tell: Progress
+    ) -> dict[ChannelName, ChannelResult]:
+        results: dict[ChannelName, ChannelResult] = {}
+        for number, name in enumerate(CHANNELS):
+            tell(name, 0.4 + 0.6 * number / len(CHANNELS))
+            if name not in request.channels:
+                results[name] = ChannelResult(status="unavailable", reason="Not asked for in this evaluation.")
+                continue
+            began = time.perf_counter()
+            context = EvaluationContext(user=request.user, seed=request.seed, results=dict(results))
+            results[name] = self._ask(name, observation, request.prompt, context)
+            timings[name] = time.perf_counter() - began
+        return results
+
+    def _ask(
+        self, name: ChannelName, observation: Observation, prompt: Prompt, context: EvaluationContext
+    ) -> ChannelResult:
+        """One channel's answer; what goes wrong in it is its own result, and the others go on."""
+        try:
+            return self._channel(name).evaluate(observation, prompt, context)
+        except Cancelled:
+            raise
+        except DQAError as error:
+            return ChannelResult(status="unavailable", reason=error.public())
+        except Exception as error:  # noqa: BLE001 - a fault in one channel must not cost the others' verdict
+            log.exception("channel failed", channel=name)
+            return ChannelResult(status="failed", reason=f"The channel failed with {type(error).__name__}; see the log.")
+
+    def _channel(self, name: ChannelName) -> Channel:
+        if name not in self._channels:
+            spec = self.profile.channels.get(name)
+            if spec is None:
+                raise ModelUnavailable(f"profile {self.profile.name} has no model for {name}", fix="use another profile")
+            self._channels[name] = build_channel(name, spec, self.pool)
+        return self._channels[name]
+
+    def _record(
+        self,
+        request: _Request,
+        observation: Observation,
+        results: dict[ChannelName, ChannelResult],
+        timings: dict[str, float],
+    ) -> EvaluationRecord:
+        verdict = synthesise(results)
+        return EvaluationRecord(
+            id=request.evaluation_id,
+            created=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            prompt=request.prompt.text,
+            user=request.user,
+            profile=self.profile.name,
+            media=observation.media,
+            channels=results,
+            weights=verdict.weights,
+            prompt_adherence=verdict.prompt_adherence,
+            final=verdict.final,
+            grade=verdict.grade,
+            action=verdict.action,
+            reasoning=reasoning(results, verdict),
+            advice=advice(results),
+            notes=(*verdict.notes, f"scores of profile {self.profile.name} are not comparable with another profile's"),
+            reproduce=Reproduce(
+                dqa_version=dqa.__version__,
+                media=request.media_name,
+                sha256=observation.media.sha256,
+                prompt=request.prompt.text,
+                user=request.user,
+                profile=self.profile.name,
+                profile_sha256=self.profile.sha256,
+                channels=request.channels,
+                seed=request.seed,
+            ),
+            timings_s=timings,
+            memory=self._memory(),
+        )
+
+    def _memory(self) -> dict[str, JsonValue]:
+        """The plan the evaluation ran under. Measured peaks go to the log and /metrics: they differ from run to run."""
+        return {
+            "device": self.profile.device,
+            "mode": self._plan.mode,
+            "budget_gb": self._plan.budget_gb,
+            "planned_gb": {phase.name: phase.gb for phase in self._plan.phases},
+        }
+
+
+def evaluate(
+    media: Path | str,
+    prompt: str,
+    *,
+    user: str | None = None,
+    profile: str | None = None,
+    seed: int | None = None,
+    channels: Sequence[ChannelName] | None = None,
+    settings: Settings | None = None,
+) -> EvaluationRecord:
+    """Grades one clip against its prompt and returns the record; models stay loaded for the next call.
+
+    Raises:
+        InputError: this media or prompt can't be evaluated.
+        UnavailableError: a model is missing.
+    """
+    chosen = settings or load_settings({"profile": profile})
+    if profile is not None and chosen.profile != profile:
+        chosen = chosen.model_copy(update={"profile": profile})
+    return _evaluator(chosen).evaluate(media, prompt, user=user, seed=seed, channels=channels)
+
+
+@lru_cache(maxsize=1)
+def _evaluator(settings: Settings) -> Evaluator:
+    return Evaluator(settings)
+
+
+def _silent(stage: str, share: float) -> None:
+    del stage, share
