@@ -1,0 +1,46 @@
+"""What all tests share: the real clips, a state folder of their own, one thread per process."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+for name in [n for n in os.environ if n.startswith("DQA_") and not n.startswith("DQA_TEST_")]:
+    del os.environ[name]  # the settings of whoever runs the tests are not the tests' settings
+
+CLIPS = Path(__file__).parent / "data" / "clips"
+
+
+@dataclass(frozen=True)
+class RealClip:
+    """A real AI-generated clip with the prompt it was made from."""
+
+    id: str
+    path: Path
+    prompt: str
+
+
+def real_clips() -> list[RealClip]:
+    """The clips in tests/data, or those in $DQA_TEST_CLIPS (a folder with a manifest.jsonl)."""
+    folder = Path(os.environ.get("DQA_TEST_CLIPS", CLIPS))
+    manifest = next(p for p in (folder / "manifest.jsonl", folder.parent / "manifest.jsonl") if p.is_file())
+    rows = [json.loads(line) for line in manifest.read_text(encoding="utf-8").splitlines()]
+    return [RealClip(row["id"], folder / row["file"], row["prompt"]) for row in rows]
+
+
+@pytest.fixture(scope="session")
+def clips() -> list[RealClip]:
+    return real_clips()
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A state folder of its own for one test, set as DQA_HOME."""
+    folder = tmp_path / "home"
+    monkeypatch.setenv("DQA_HOME", str(folder))
+    return folder
