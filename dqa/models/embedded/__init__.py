@@ -1,0 +1,1 @@
+"""The models that come inside Python packages: no hub, no GPU."""
