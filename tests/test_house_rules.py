@@ -18,7 +18,7 @@ import dqa
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted((ROOT / "dqa").rglob("*.py"))
-PICKLED_WEIGHTS_ARE_READ_IN = "dqa/models/embedded/pth.py"
+PICKLED_WEIGHTS_ARE_READ_IN = "dqa/models/embedded/weights.py"
 
 
 def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
