@@ -1,0 +1,96 @@
+"""Which container a file is, by its bytes; its name plays no part.
+
+Only what is on the list is ever handed to a decoder, and then as that format and no other: FFmpeg never gets
+to guess, since its guesses include playlists (HLS, concat, SDP) that name further files to open.
+
+Generic Matroska is left out on purpose. WebM is the subset of it that a web page can show, and the one that
+generators write; the rest can hold any codec and attachments, which is more surface than use.
+"""
+
+from __future__ import annotations
+
+import enum
+from pathlib import Path
+
+from dqa.errors import Undecodable, UnsupportedMedia
+
+FORMATS = "mp4, mov, webm, gif, webp, png or jpg"
+_HEAD_BYTES = 4096
+_EBML_DOCTYPE = b"\x42\x82"
+# QuickTime files from before 2000 and from some cameras start without the ftyp box.
+_QUICKTIME_ATOMS = (b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
+# These share the ftyp box with mp4, but are pictures or sound that the mp4 reader can't show.
+_OTHER_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1", b"avif", b"avis", b"crx ", b"jp2 ")
+
+
+class Container(enum.StrEnum):
+    """The formats DQA opens. PNG includes animated PNG, GIF and WebP their animated forms."""
+
+    MP4 = "mp4"
+    MOV = "mov"
+    WEBM = "webm"
+    GIF = "gif"
+    WEBP = "webp"
+    PNG = "png"
+    JPG = "jpg"
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether this is read by the picture decoder; such a file with a single frame is a still."""
+        return self in (Container.GIF, Container.WEBP, Container.PNG, Container.JPG)
+
+
+def sniff(path: Path) -> Container:
+    """The container of a file, by its first bytes.
+
+    Raises:
+        UnsupportedMedia: not on the list.
+        Undecodable: the file is empty.
+        OSError: it can't be read.
+    """
+    with path.open("rb") as file:
+        return sniff_bytes(file.read(_HEAD_BYTES), where=str(path))
+
+
+def sniff_bytes(head: bytes, *, where: str | None = None) -> Container:
+    """The container of a file that starts with ``head``; raises as :func:`sniff` does.
+
+    >>> sniff_bytes(b"GIF89a" + bytes(10)).value
+    'gif'
+    """
+    if not head:
+        raise Undecodable("the file is empty", fix=f"give a {FORMATS} file", where=where)
+    found = _by_signature(head) or _iso_media(head) or _ebml(head)
+    if found is None:
+        raise UnsupportedMedia("not a supported video or image", fix=f"give a {FORMATS} file", where=where)
+    return found
+
+
+def _by_signature(head: bytes) -> Container | None:
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return Container.PNG
+    if head.startswith(b"\xff\xd8\xff"):
+        return Container.JPG
+    if head.startswith((b"GIF87a", b"GIF89a")):
+        return Container.GIF
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        return Container.WEBP
+    return None
+
+
+def _iso_media(head: bytes) -> Container | None:
+    kind = head[4:8]
+    if kind == b"ftyp":
+        brand = head[8:12]
+        if brand in _OTHER_BRANDS:
+            return None
+        return Container.MOV if brand == b"qt  " else Container.MP4
+    return Container.MOV if kind in _QUICKTIME_ATOMS and int.from_bytes(head[:4], "big") != 0 else None
+
+
+def _ebml(head: bytes) -> Container | None:
+    if not head.startswith(b"\x1a\x45\xdf\xa3"):
+        return None
+    at = head.find(_EBML_DOCTYPE, 4, 64)
+    # The element's size is one byte with the top bit set: 0x84 for the four letters of "webm".
+    return Container.WEBM if at > 0 and head[at + 2 : at + 7] == b"\x84webm" else None
