@@ -15,7 +15,7 @@ import hashlib
 import math
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -102,12 +102,12 @@ class Clip:
             raise RuntimeError("the clip's facts are known once frames() was read to its end")
         return self._media
 
-    def frames(self, max_side: int | None = None, *, first: int = 0) -> Iterator[Frame]:
+    def frames(self, max_side: int | None = None, *, first: int = 0) -> Generator[Frame, None, None]:
         """Every frame in display order, one decode, one frame in memory at a time.
 
         Args:
             max_side: scales frames down to this long side, in pixels (area filter); None keeps the full resolution.
-            first: frames before this index are decoded but left out.
+            first: frames before this index are decoded but left out; then :attr:`media` stays unknown.
 
         Raises:
             MediaTooLarge: more pixels or frames than allowed.
@@ -122,7 +122,7 @@ class Clip:
             with DecoderProcess(file.fileno(), self._request(max_side, first), self._limits.timeout_s) as process:
                 self._enter(process)
                 try:
-                    yield from self._read(process)
+                    yield from self._read(process, first)
                 except DecoderSlow:
                     raise self._too_slow() from None
                 except (DecoderGone, ProtocolError):
@@ -147,21 +147,25 @@ class Clip:
         with self._lock:
             self._running.discard(process)
 
-    def _read(self, process: DecoderProcess) -> Iterator[Frame]:
+    def _read(self, process: DecoderProcess, first: int) -> Generator[Frame, None, None]:
         head = self._head(process)
         scale = head.width / head.sent_width
-        count, last_s = 0, 0.0
+        due, last_s = first, -math.inf
         while (header := process.header()).kind is Kind.FRAME:
-            self._check(header, count, last_s)
+            self._check(header, due, last_s)
             image = process.pixels(header, head.sent_width, head.sent_height)
-            count, last_s = header.index + 1, header.time_s
+            due, last_s = due + 1, header.time_s
             yield Frame(header.index, header.time_s, image, scale)
-        self._media = self._facts(head, parse_end(self._control(process, header, Kind.END)), count, last_s)
+        end = parse_end(self._control(process, header, Kind.END))
+        if due == 0:
+            raise ProtocolError("an end without a frame")
+        if first == 0:
+            self._media = self._facts(head, end, due, last_s)
 
     def _head(self, process: DecoderProcess) -> Head:
         head = parse_head(self._control(process, process.header(), Kind.HEAD))
         if head.width * head.height > self._limits.max_pixels:
-            raise ProtocolError("more pixels than it was asked for")
+            raise ProtocolError("more pixels than allowed")
         return head
 
     def _control(self, process: DecoderProcess, header: Header, wanted: Kind) -> bytes:
@@ -173,9 +177,9 @@ class Clip:
             raise ProtocolError("not the message that was due")
         return payload
 
-    def _check(self, header: Header, count: int, last_s: float) -> None:
-        in_order = header.index >= count if count == 0 else header.index == count and header.time_s > last_s
-        if not in_order or header.index >= self._limits.max_frames or not math.isfinite(header.time_s):
+    def _check(self, header: Header, due: int, last_s: float) -> None:
+        in_order = header.index == due < self._limits.max_frames
+        if not in_order or not last_s < header.time_s < math.inf or header.time_s < 0:
             raise ProtocolError("a frame out of order")
 
     def _facts(self, head: Head, end: End, count: int, last_s: float) -> Media:
