@@ -1,0 +1,48 @@
+"""The table of commands. Command modules import nothing heavy at their top, so that ``dqa --help`` is quick."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+import dqa
+from dqa.cli import batch, doctor, evaluate, models, plan, reproduce, serve, status
+from dqa.cli.output import emit
+
+app = typer.Typer(
+    name="dqa",
+    help="Grades AI-generated video against its prompt. stdout is data, stderr is progress; --json works everywhere.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        emit(f"dqa {dqa.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and leave.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Grades AI-generated video against its prompt. stdout is data, stderr is progress; --json works everywhere.
+
+    Exit codes: 0 done; 1 a grade is below --fail-below, or a verdict was not reproduced; 2 wrong usage;
+    3 an input can't be evaluated; 4 something needed is not available.
+    """
+    del version
+
+
+app.command("evaluate")(evaluate.command)
+app.command("batch")(batch.command)
+app.command("reproduce")(reproduce.command)
+app.command("serve")(serve.command)
+app.command("status")(status.command)
+app.command("plan")(plan.command)
+app.command("doctor")(doctor.command)
+app.add_typer(models.app, name="models")

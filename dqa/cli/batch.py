@@ -1,0 +1,198 @@
+"""``dqa batch``: grades every line of a manifest; a killed run goes on where it was."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dqa.cli import runtime
+from dqa.cli.manifest import Refused, Request, read_manifest
+from dqa.cli.options import AsJson, Home, ProfileName, Quiet, Seed, User
+from dqa.cli.output import emit_json, say
+from dqa.cli.progress import clock, make_progress
+from dqa.cli.recorder import Recorder
+from dqa.cli.results import Done, Results
+from dqa.config import Settings
+from dqa.errors import Cancelled, Conflict, DQAError, InputError, UnavailableError, UsageError
+from dqa.record import EvaluationRecord
+
+FAILED = InputError.exit_code
+
+
+@dataclass(slots=True)
+class _Tally:
+    graded: int = 0
+    failed: int = 0
+    graded_before: int = 0
+    failed_before: int = 0
+    changed: int = 0
+
+    @property
+    def exit_code(self) -> int:
+        return FAILED if self.failed or self.failed_before or self.changed else 0
+
+
+def command(  # noqa: PLR0913, PLR0917 - a parameter an option
+    manifest: Annotated[
+        Path, typer.Argument(metavar="MANIFEST.jsonl", help='Lines of {"id", "media", "prompt", "user"?}.')
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="OUT.jsonl", help="A line per input.", show_default=False)
+    ],
+    engine: Annotated[str, typer.Option("--engine", metavar="local|ray", help="What runs it.")] = "local",
+    profile: ProfileName = None,
+    user: User = None,
+    seed: Seed = None,
+    home: Home = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> int:
+    """Grade every line of a manifest, one line of output each, as it is done.
+
+    Run the same command again after a crash: lines that are there, graded or failed, are not done again. To have one
+    graded anew (its prompt changed, its file was mended), delete its line from the output, or give it a new id.
+    Relative media paths start at the manifest's folder. The exit code is 3 if any line failed, in this run or before.
+    With --json, a summary is printed at the end.
+    """
+    _check_engine(engine)
+    settings = runtime.settings_from(home=home, profile=profile, user=user, seed=seed)
+    lines = read_manifest(manifest)
+    _check_output(output, manifest)
+    started = time.monotonic()
+    with Results(output) as results:
+        _check_profile(results, settings, output)
+        tally, todo = _sift(lines, results.done, settings)
+        _run(settings, todo, results, tally, quiet=quiet)
+    _summarise(tally, output, time.monotonic() - started, as_json=as_json, quiet=quiet)
+    return tally.exit_code
+
+
+def _sift(
+    lines: Sequence[Request | Refused], done: dict[str, Done], settings: Settings
+) -> tuple[_Tally, list[Request | Refused]]:
+    """What is still to do, and the count of what is not."""
+    tally = _Tally()
+    todo: list[Request | Refused] = []
+    for line in lines:
+        before = done.get(str(line.id))
+        if before is None:
+            todo.append(line)
+        elif before.failed:
+            tally.failed_before += 1
+        elif change := _changed(line, before, settings):
+            tally.changed += 1
+            fix = "delete its line from the output, or use a new id"
+            say(f"{line.id}: its {change} has changed since it was graded; {fix}.")
+        else:
+            tally.graded_before += 1
+    return tally, todo
+
+
+def _changed(line: Request | Refused, before: Done, settings: Settings) -> str:
+    """Which part of a request differs from the one its verdict is on; empty when none does."""
+    if isinstance(line, Refused):
+        return "line"
+    if line.prompt != before.prompt:
+        return "prompt"
+    if (line.user or settings.user) != before.user:
+        return "user"
+    return "media" if line.media.name != Path(before.media or "").name else ""
+
+
+def _run(
+    settings: Settings, todo: Sequence[Request | Refused], results: Results, tally: _Tally, *, quiet: bool
+) -> None:
+    already = tally.graded_before + tally.failed_before + tally.changed
+    with ExitStack() as stack:
+        progress = stack.enter_context(make_progress(len(todo) + already, quiet=quiet, already=already))
+        worker = _Worker(settings, progress.stage)
+        for line in todo:
+            progress.item(str(line.id))
+            try:
+                record = worker.grade(line)
+            except (Cancelled, UnavailableError, UsageError):
+                raise  # not this line's fault: stop, so that it can be taken up again once mended
+            except DQAError as error:
+                results.write_error(line.id, error)
+                tally.failed += 1
+                progress.done(f"failed: {error.public()}")
+            else:
+                results.write_record(line.id, record)
+                tally.graded += 1
+                progress.done("no grade" if record.final is None else f"{record.grade} {record.final:.2f}")
+
+
+class _Worker:
+    """The evaluator, built on the first line that needs it, and the store beside it."""
+
+    def __init__(self, settings: Settings, stage: runtime.StageProgress) -> None:
+        self._settings, self._stage = settings, stage
+        self._evaluator: runtime.EvaluatorLike | None = None
+        self._recorder = Recorder(settings)
+
+    def grade(self, line: Request | Refused) -> EvaluationRecord:
+        if isinstance(line, Refused):
+            raise line.error
+        if self._evaluator is None:
+            self._evaluator = runtime.make_evaluator(self._settings)
+        try:
+            record = self._evaluator.run(line.media, line.prompt, user=line.user, progress=self._stage).record
+        except DQAError:
+            raise
+        except Exception as error:  # a fault of ours on one clip must not end the run
+            from dqa.cli.logs import crash_sentence
+
+            raise InternalFault(crash_sentence(error).rstrip(".")) from error
+        self._recorder.save(record, line.media)
+        return record
+
+
+class InternalFault(DQAError):
+    """Something in DQA broke on one line; the traceback is in the log."""
+
+
+def _check_engine(engine: str) -> None:
+    if engine == "ray":
+        raise UnavailableError("the ray engine is not in this version", fix="use --engine local")
+    if engine != "local":
+        raise UsageError(f"{engine!r} is not an engine", fix="use local or ray", where="--engine")
+
+
+def _check_output(output: Path, manifest: Path) -> None:
+    if output.exists() and output.samefile(manifest):
+        raise UsageError("the output is the manifest itself", fix="name another file", where=f"--output {output}")
+
+
+def _check_profile(results: Results, settings: Settings, output: Path) -> None:
+    others = sorted({d.profile for d in results.done.values() if d.profile not in (None, settings.profile)} - {None})
+    if others:
+        what = f"it holds results of profile {', '.join(str(o) for o in others)}, which are not comparable"
+        raise Conflict(what, fix=f"name another --output for profile {settings.profile}", where=str(output))
+
+
+def _summarise(tally: _Tally, output: Path, seconds: float, *, as_json: bool, quiet: bool) -> None:
+    before = tally.graded_before + tally.failed_before
+    if as_json:
+        emit_json(
+            {
+                "output": str(output),
+                "graded": tally.graded,
+                "failed": tally.failed,
+                "graded_before": tally.graded_before,
+                "failed_before": tally.failed_before,
+                "changed": tally.changed,
+                "seconds": seconds,
+            }
+        )
+    if not quiet:
+        earlier = f", {before} done before ({tally.failed_before} of them failed)" if before else ""
+        changed = f", {tally.changed} changed since" if tally.changed else ""
+        say(
+            f"{tally.graded} graded, {tally.failed} failed{earlier}{changed}, in {clock(seconds)}; results in {output}."
+        )

@@ -1,0 +1,1 @@
+"""What ``dqa doctor`` looks at: a module per part of the deployment."""

@@ -1,0 +1,85 @@
+"""The log file ``$DQA_HOME/logs/dqa.log``: one JSON object a line, and the tracebacks the terminal is spared."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TextIO
+
+from dqa.config import Settings, load_settings
+from dqa.errors import DQAError
+
+_LARGEST = 10 * 2**20
+"""Bytes after which the log starts anew; the one before is kept beside it."""
+
+_current_home: Path | None = None
+
+
+def configure(settings: Settings) -> None:
+    """Sends structured log lines to the file; without a writable folder, nowhere: stdout is for data."""
+    import logging
+
+    import structlog
+
+    global _current_home  # noqa: PLW0603 - a process has one log, as it has one stderr
+    _current_home = settings.home
+    level = logging.getLevelNamesMapping().get(settings.log_level.upper(), logging.INFO)
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.WriteLoggerFactory(file=_open(settings.home)),
+    )
+
+
+def log_path(home: Path) -> Path:
+    """Where the log of this state folder lies."""
+    return home / "logs" / "dqa.log"
+
+
+def crash_sentence(error: BaseException) -> str:
+    """Writes the traceback to the log and returns what the user is told."""
+    what = f"unexpected {type(error).__name__} in DQA itself"
+    try:
+        path = write_traceback(error)
+    except OSError as failure:
+        return f"{what}, and no log could be written ({failure.strerror}); set DQA_HOME to a writable folder."
+    return f"{what}; please report it with the traceback in {path}."
+
+
+def write_traceback(error: BaseException) -> Path:
+    """Appends the traceback of ``error`` to the log and returns the log's path.
+
+    Raises:
+        OSError: the log can't be written.
+    """
+    path = log_path(_current_home or _home())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = "".join(traceback.format_exception(error))
+    with path.open("a", encoding="utf-8", errors="backslashreplace") as file:
+        file.write(f"{datetime.now(UTC).isoformat(timespec='seconds')} pid {os.getpid()}\n{text}")
+    return path
+
+
+def _home() -> Path:
+    try:
+        return load_settings().home
+    except DQAError:
+        return Path.home() / ".dqa"
+
+
+def _open(home: Path) -> TextIO:
+    path = log_path(home)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_file() and path.stat().st_size > _LARGEST:
+            path.replace(path.with_suffix(".log.1"))
+        return path.open("a", encoding="utf-8", buffering=1)
+    except OSError:
+        return Path(os.devnull).open("a", encoding="utf-8")

@@ -1,0 +1,27 @@
+"""The options that several commands share, with one wording each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Home = Annotated[
+    Path | None,
+    typer.Option("--home", metavar="DIR", help="The state folder. [DQA_HOME; ~/.dqa]", show_default=False),
+]
+ProfileName = Annotated[
+    str | None,
+    typer.Option("--profile", metavar="NAME", help="Which models judge. [DQA_PROFILE; embedded]", show_default=False),
+]
+User = Annotated[
+    str | None,
+    typer.Option("--user", metavar="NAME", help="Whose taste counts. [DQA_USER; default]", show_default=False),
+]
+Seed = Annotated[
+    int | None,
+    typer.Option("--seed", metavar="N", help="Seed of everything random. [DQA_SEED; 0]", show_default=False),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr; errors only.")]

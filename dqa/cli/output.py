@@ -1,0 +1,48 @@
+"""Writing to the terminal: data to stdout, messages to stderr, and no text that could steer the terminal."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from dqa.report.text import clean
+
+__all__ = ["StdoutClosed", "clean", "emit", "emit_json", "one_line", "say"]
+
+
+class StdoutClosed(Exception):
+    """Whoever read our stdout is gone (``dqa ... | head``); nothing more to do."""
+
+
+def one_line(text: str) -> str:
+    """:func:`clean`, on one line."""
+    return " ".join(clean(text).split())
+
+
+def emit(text: str) -> None:
+    """Writes data to stdout, ending the line, at once.
+
+    Raises:
+        StdoutClosed: the reader went away.
+        OSError: stdout can't be written, e.g. the disk is full.
+    """
+    try:
+        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise StdoutClosed from None
+
+
+def emit_json(value: Any) -> None:
+    """Writes ``value`` to stdout as one line of JSON."""
+    emit(json.dumps(value, ensure_ascii=True, allow_nan=False))
+
+
+def say(text: str) -> None:
+    """Writes a message to stderr, on one line."""
+    try:
+        sys.stderr.write(f"dqa: {one_line(text)}\n")
+        sys.stderr.flush()
+    except OSError:
+        pass  # nobody listens to the messages; the exit code still tells

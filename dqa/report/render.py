@@ -1,0 +1,106 @@
+"""Verdicts as one HTML file that needs no network, runs no script, and shows hostile text as text.
+
+The page carries a Content-Security-Policy that allows the one style sheet it holds (by its hash) and ``data:``
+pictures, and nothing else; so even a fault in escaping could load or run nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from dqa.report import words
+from dqa.report.compare import in_words, ranked
+from dqa.report.curves import HEIGHT, WIDTH, curves
+from dqa.report.table import comparison
+from dqa.report.text import clean, shorten
+from dqa.report.view import ClipView, clip_view
+
+if TYPE_CHECKING:
+    from dqa.evaluator import Evaluation
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+def render(evaluations: Sequence[Evaluation], *, title: str = "") -> str:
+    """One HTML page on ``evaluations``, best first; the same page for the same records.
+
+    Raises:
+        ValueError: there is none.
+    """
+    return render_views([clip_view(evaluation) for evaluation in evaluations], title=title)
+
+
+def render_views(views: Sequence[ClipView], *, title: str = "") -> str:
+    """:func:`render` of what :func:`~dqa.report.view.clip_view` kept, for many clips in little memory."""
+    if not views:
+        raise ValueError("a report needs at least one evaluation")
+    best_first = ranked(views, [view.record for view in views])
+    style = _style()
+    return (
+        _environment()
+        .get_template("report.html")
+        .render(
+            title=clean(title) or _title(best_first),
+            style=style,
+            style_hash=base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode("ascii"),
+            views=best_first,
+            names=_names(best_first),
+            apart=_apart(best_first),
+            comparison=comparison([view.record for view in best_first]),
+            profiles={view.record.profile: words.profile_words(view.record.profile) for view in best_first},
+            plot=(WIDTH, HEIGHT),
+        words=words,
+        scale=words.scale(),
+        curves=curves,
+        )
+    )
+
+
+def _title(views: Sequence[ClipView]) -> str:
+    return f"{views[0].name}: DQA report" if len(views) == 1 else f"{len(views)} clips compared: DQA report"
+
+
+def _names(views: Sequence[ClipView]) -> list[str]:
+    """File names, numbered where two clips share one."""
+    names = [view.name for view in views]
+    return [f"{name} ({i})" if names.count(name) > 1 else name for i, name in enumerate(names, start=1)]
+
+
+def _apart(views: Sequence[ClipView]) -> list[list[str]]:
+    names = _names(views)
+    pairs = zip(views, views[1:], names, names[1:], strict=False)
+    return [in_words(one.record, two.record, (name, other)) for one, two, name, other in pairs]
+
+
+@cache
+def _style() -> str:
+    return (_TEMPLATES / "style.css").read_text(encoding="utf-8")
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(
+        clean=clean,
+        shorten=shorten,
+        score=lambda value: "–" if value is None else f"{value:.2f}",
+        number=lambda value: f"{value:.3g}",
+        pretty=lambda part: clean(json.dumps(part.model_dump(mode="json"), indent=2, ensure_ascii=False)),
+        percent=lambda value: "" if value is None else f"{100 * value:.1f}",
+    )
+    return environment
