@@ -16,7 +16,9 @@ The tree says who must act::
     │   ├── ModelUnavailable       weights or a package are missing or altered
     │   ├── ServiceUnavailable     the service does not answer
     │   ├── InsufficientMemory     the plan does not fit the budget
-    │   └── Busy                   the queue is full; try again later
+    │   ├── Busy                   the queue is full; try again later
+    │   ├── TookTooLong            an evaluation ran over its time limit
+    │   └── WorkerDied             the process that evaluated ended before it was done
     ├── RecordNotFound             no evaluation with that id                      exit 3
     ├── Conflict                   the same key with another content               exit 2
     └── Cancelled                  the evaluation was cancelled by the user        exit 3
@@ -147,6 +149,16 @@ class Busy(UnavailableError):
     status = 429
     type = "busy"
     title = "The queue is full"
+
+
+class TookTooLong(UnavailableError):
+    type = "took-too-long"
+    title = "The evaluation took too long"
+
+
+class WorkerDied(UnavailableError):
+    type = "worker-died"
+    title = "The evaluation process died"
 
 
 class RecordNotFound(DQAError):

@@ -1,0 +1,179 @@
+"""The child process that evaluates: leases jobs from the store, one at a time, and dies with its parent.
+
+Whatever happens to it (a crash of native code, the kernel's out-of-memory killer), the service lives on and
+the job is given to the next worker, or ends with a reason.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import resource
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import structlog
+from pydantic import JsonValue
+
+from dqa.config import Settings
+from dqa.errors import Cancelled, DQAError, InsufficientMemory
+from dqa.record import ChannelName, EvaluationRecord
+from dqa.service import logs
+from dqa.service.lease import LEASE_S, Lease
+from dqa.service.lineage import die_with_parent, identity
+from dqa.service.messages import LoadFailed, Ran, Ready, WorkerConfig
+from dqa.service.problems import internal, problem_of
+from dqa.store import LeasedJob, Store
+
+log = structlog.get_logger(__name__)
+
+_IDLE_S = 0.1
+"""How often an idle worker looks for a job."""
+
+
+class EvaluatorLike(Protocol):
+    """What a worker needs of :class:`dqa.evaluator.Evaluator`."""
+
+    def load(self) -> None: ...
+
+    def evaluate(  # noqa: PLR0913 - the signature is the evaluator's
+        self,
+        media: Path,
+        prompt: str,
+        *,
+        user: str | None = None,
+        seed: int | None = None,
+        channels: Sequence[ChannelName] | None = None,
+        evaluation_id: str | None = None,
+        media_name: str | None = None,
+        roots: Sequence[Path] | None = None,
+        progress: Callable[[str, float], None] | None = None,
+    ) -> EvaluationRecord: ...
+
+
+class Worker:
+    """Runs jobs until told to stop.
+
+    Args:
+        settings: as the service's.
+        make: builds an evaluator for some settings.
+        tell: sends a message to the supervisor.
+    """
+
+    def __init__(
+        self, settings: Settings, make: Callable[[Settings], EvaluatorLike], tell: Callable[[Any], None]
+    ) -> None:
+        self.settings = settings
+        self.store = Store.open(settings)
+        self.owner = identity(os.getpid())
+        self._make = make
+        self._tell = tell
+        self._profile = ""
+        self._evaluator: EvaluatorLike | None = None
+
+    def run(self) -> int:
+        """Loads the models, then works for ever; returns only when the models can't be loaded."""
+        try:
+            self._evaluator_for(self.settings.profile)
+        except DQAError as error:
+            log.warning("models not loaded", error=error.sentence())
+            self._tell(LoadFailed(problem=problem_of(error)))
+            return error.exit_code
+        self._tell(Ready(peak_rss_bytes=_peak_rss()))
+        while True:
+            job = self._next()
+            if job is None:
+                time.sleep(_IDLE_S)
+            else:
+                self._work(job)
+
+    def _next(self) -> LeasedJob | None:
+        try:
+            return self.store.jobs.lease(self.owner, LEASE_S)
+        except DQAError as error:
+            log.warning("no job can be leased", error=error.sentence())
+            time.sleep(1)
+            return None
+
+    def _work(self, job: LeasedJob) -> None:
+        began = time.perf_counter()
+        with Lease(self.store.jobs, job.id, self.owner) as lease:
+            try:
+                record = self._evaluate(job.request, job.id, lease.progress)
+                self.store.jobs.complete(job.id, self.owner, record, str(job.request["path"]))
+            except Cancelled:
+                self.store.jobs.cancelled(job.id, self.owner)
+            except DQAError as error:
+                log.info("evaluation failed", job=job.id, error=error.sentence())
+                self.store.jobs.fail(job.id, self.owner, problem_of(error))
+            except MemoryError:
+                error = InsufficientMemory("the evaluation needs more memory than there is", fix="use a smaller clip")
+                self.store.jobs.fail(job.id, self.owner, problem_of(error))
+            except Exception:
+                log.exception("evaluation crashed", job=job.id)
+                self.store.jobs.fail(job.id, self.owner, internal())
+        self._tell(Ran(job=job.id, seconds=time.perf_counter() - began, peak_rss_bytes=_peak_rss()))
+
+    def _evaluate(
+        self, request: dict[str, JsonValue], evaluation_id: str, progress: Callable[[str, float], None]
+    ) -> EvaluationRecord:
+        asked: dict[str, Any] = request
+        return self._evaluator_for(asked["profile"]).evaluate(
+            Path(asked["path"]),
+            asked["prompt"],
+            user=asked["user"],
+            channels=cast("Sequence[ChannelName] | None", asked["channels"]),
+            evaluation_id=evaluation_id,
+            media_name=asked["media"],
+            roots=[Path(root) for root in asked["roots"]],
+            progress=progress,
+        )
+
+    def _evaluator_for(self, profile: str) -> EvaluatorLike:
+        if self._evaluator is None or profile != self._profile:
+            self._evaluator = None  # the old models go before the new ones come
+            evaluator = self._make(self.settings.model_copy(update={"profile": profile}))
+            evaluator.load()
+            self._evaluator, self._profile = evaluator, profile
+        return self._evaluator
+
+
+def main() -> int:
+    """Entry point of the child process (``python -m dqa.service.worker``)."""
+    config = WorkerConfig.model_validate_json(sys.stdin.buffer.readline())
+    die_with_parent(config.parent)
+    tell = _own_stdout()
+    settings = Settings(**config.settings)
+    logs.configure(settings)
+    threading.Thread(target=_end_with_stdin, daemon=True).start()
+    module, _, name = config.evaluator.partition(":")
+    return Worker(settings, getattr(importlib.import_module(module), name), tell).run()
+
+
+def _own_stdout() -> Callable[[Any], None]:
+    """Keeps stdout for messages; what a library prints goes to stderr."""
+    pipe = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)
+
+    def tell(message: Any) -> None:
+        pipe.write(message.model_dump_json().encode() + b"\n")
+
+    return tell
+
+
+def _end_with_stdin() -> None:
+    while sys.stdin.buffer.readline():
+        pass
+    os._exit(0)  # at once: a job under way goes back into the queue
+
+
+def _peak_rss() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,121 @@
+"""The store: what every surface keeps and finds again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from dqa.config import Settings
+from dqa.errors import Conflict, RecordNotFound, UnavailableError
+from dqa.record import EvaluationRecord
+from dqa.store import records
+from dqa.store.engine import create, reading, writing
+from dqa.store.jobs import ENDED, Jobs
+from dqa.store.media import MediaShelf
+from dqa.store.migrate import migrate
+from dqa.store.tables import jobs, media, media_locations
+
+
+class Store:
+    """Evaluations, media and jobs in one database. Threads may share it; each process opens its own.
+
+    Attributes:
+        jobs: evaluations asked of the service.
+        media: uploads.
+    Every method raises :class:`~dqa.errors.UnavailableError` when the database fails.
+    """
+
+    def __init__(self, engine: sa.Engine, home: Path) -> None:
+        self._engine = engine
+        self.jobs = Jobs(engine)
+        self.media = MediaShelf(engine, home / "media")
+
+    @classmethod
+    def open(cls, settings: Settings) -> Store:
+        """Opens the database the settings name, making or upgrading its tables first.
+
+        Raises:
+            UnavailableError: it can't be opened, or was made by a newer version.
+        """
+        try:
+            settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise UnavailableError(
+                f"the state folder can't be made ({error.strerror})", fix="set DQA_HOME to a writable folder"
+            ) from None
+        engine = create(settings.database)
+        migrate(engine)
+        return cls(engine, settings.home)
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._engine.dispose()
+
+    def ping(self) -> None:
+        """Raises ``UnavailableError`` unless the database answers."""
+        with reading(self._engine) as connection:
+            connection.execute(sa.select(1))
+
+    def save_record(self, record: EvaluationRecord, media_path: Path) -> None:
+        """Keeps a verdict, and where its media lies.
+
+        Raises:
+            Conflict: there is a record with that id.
+        """
+        with writing(self._engine) as connection:
+            if records.find(connection, record.id) is not None:
+                raise Conflict("there is an evaluation with that id", fix="leave the id out, or delete the first")
+            records.insert(connection, record, str(media_path.absolute()))
+
+    def get_record(self, record_id: str) -> EvaluationRecord:
+        """The record with that id; raises ``RecordNotFound``."""
+        return EvaluationRecord.from_json(self.get_record_json(record_id))
+
+    def get_record_json(self, record_id: str) -> str:
+        """The record's JSON as it was written; raises ``RecordNotFound``."""
+        with reading(self._engine) as connection:
+            found = records.find(connection, record_id)
+        if found is None:
+            raise RecordNotFound("there is no evaluation with that id", fix="see GET /v1/evaluations")
+        return found
+
+    def list_records(
+        self, limit: int = 20, *, before: str | None = None, user: str | None = None, profile: str | None = None
+    ) -> list[EvaluationRecord]:
+        """Records, newest first; ``before`` (an id) goes on where the last page ended."""
+        return [EvaluationRecord.from_json(text) for text in self.list_records_json(limit, before, user, profile)]
+
+    def list_records_json(self, limit: int, before: str | None, user: str | None, profile: str | None) -> list[str]:
+        """:meth:`list_records` as the JSON that was written."""
+        with reading(self._engine) as connection:
+            return list(records.page(connection, limit, before, user, profile))
+
+    def find_media(self, sha256: str) -> Path | None:
+        """A file with that content: an upload, or where one was last seen; None when there is none (any more)."""
+        with reading(self._engine) as connection:
+            upload = connection.scalar(sa.select(media.c.file).where(media.c.sha256 == sha256))
+            seen = connection.scalar(sa.select(media_locations.c.path).where(media_locations.c.sha256 == sha256))
+        candidates = [self.media.folder / upload] if upload else []
+        candidates += [Path(seen)] if seen else []
+        return next((path for path in candidates if path.is_file()), None)
+
+    def delete(self, evaluation_id: str) -> None:
+        """Deletes a verdict (or an ended job), and its upload when nothing else refers to it.
+
+        Raises:
+            RecordNotFound: there is neither.
+            Conflict: its job still runs; cancel it first.
+        """
+        with writing(self._engine) as connection:
+            job = connection.execute(sa.select(jobs).where(jobs.c.id == evaluation_id)).first()
+            if job is not None and job.status not in ENDED:
+                raise Conflict("the evaluation is still under way", fix="cancel it first")
+            sha256 = records.remove(connection, evaluation_id)
+            if job is None and sha256 is None:
+                raise RecordNotFound("there is no evaluation with that id", fix="see GET /v1/evaluations")
+            if sha256 is None and job is not None and job.media_id is not None:
+                sha256 = connection.scalar(sa.select(media.c.sha256).where(media.c.id == job.media_id))
+            file = self.media.remove_unused(connection, sha256) if sha256 else None
+        if file is not None:
+            file.unlink(missing_ok=True)

@@ -1,0 +1,96 @@
+"""The tables, as the newest migration leaves them (a test compares the two).
+
+Times are seconds since the epoch; identifiers sort by time. Records and requests are kept as the JSON text
+that was written, so that what is read back is what was said, to the last digit.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
+
+metadata = MetaData()
+
+ID = String(40)
+SHA256 = String(64)
+
+evaluations = Table(
+    "evaluations",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("created", String(40), nullable=False),
+    Column("user", String(200), nullable=False),
+    Column("profile", String(64), nullable=False),
+    Column("sha256", SHA256, nullable=False),
+    Column("grade", String(2)),
+    Column("final", Float),
+    Column("record", Text, nullable=False),
+    Index("evaluations_by_user", "user", "id"),
+    Index("evaluations_by_media", "sha256"),
+)
+"""Every verdict, whoever asked for it; ``record`` is its JSON."""
+
+media = Table(
+    "media",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("sha256", SHA256, nullable=False, unique=True),
+    Column("file", String(80), nullable=False),
+    Column("name", String(200), nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("created", Float, nullable=False),
+)
+"""Uploads. ``file`` is the generated name under ``$DQA_HOME/media``; ``name`` what the sender called it, to show."""
+
+media_locations = Table(
+    "media_locations",
+    metadata,
+    Column("sha256", SHA256, primary_key=True),
+    Column("path", Text, nullable=False),
+    Column("seen", Float, nullable=False),
+)
+"""Where each judged file was last seen on this machine, for ``dqa reproduce``."""
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("created", Float, nullable=False),
+    Column("user", String(200), nullable=False),
+    Column("profile", String(64), nullable=False),
+    Column("status", String(12), nullable=False),
+    Column("request", Text, nullable=False),
+    Column("media_id", ID, ForeignKey("media.id")),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("owner", String(200)),
+    Column("lease_until", Float),
+    Column("started", Float),
+    Column("ended", Float),
+    Column("cancel_at", Float),
+    Column("error", Text),
+    Index("jobs_by_status", "status", "id"),
+)
+"""Evaluations asked of the service; a running one is leased to its ``owner`` until ``lease_until``."""
+
+job_events = Table(
+    "job_events",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("job", ID, ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    Column("kind", String(12), nullable=False),
+    Column("data", Text, nullable=False),
+    Column("at", Float, nullable=False),
+    Index("job_events_by_job", "job", "seq"),
+    sqlite_autoincrement=True,
+)
+"""What happened to each job, in order; a client that lost its connection goes on after the last ``seq`` it saw."""
+
+idempotency = Table(
+    "idempotency",
+    metadata,
+    Column("key", String(255), primary_key=True),
+    Column("route", String(64), primary_key=True),
+    Column("body_sha256", SHA256, nullable=False),
+    Column("resource", ID, nullable=False),
+    Column("created", Float, nullable=False),
+)
+"""What each ``Idempotency-Key`` made, so that a repeated POST gets the same thing and makes nothing new."""
