@@ -3,12 +3,13 @@
     python benchmarks/speed.py [--clips FOLDER] [--json]
 
 Cold is a fresh `dqa evaluate` process; its peak memory counts the decoding child too. Warm is CPU time of all channels
-of a 5 s 720p clip made here from a real one, models loaded, decoding included. The ratio batch / cold comes from one run.
+of a 5 s 720p clip made here from a real one, models loaded, decoding included. The ratio batch / cold is of one run.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import resource
@@ -51,13 +52,14 @@ def run(*arguments: str, home: str) -> tuple[float, float]:
 
     began, peak = time.perf_counter(), 0
     child = psutil.Popen(
-        [str(DQA), *arguments], env={**os.environ, "DQA_HOME": home}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [str(DQA), *arguments],
+        env={**os.environ, "DQA_HOME": home},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     while child.poll() is None:
-        try:
+        with contextlib.suppress(psutil.NoSuchProcess):
             peak = max(peak, sum(p.memory_info().rss for p in [child, *child.children(recursive=True)]))
-        except psutil.NoSuchProcess:
-            pass
         time.sleep(0.05)
     if child.returncode:
         raise SystemExit(f"dqa {arguments[0]} ended with {child.returncode}")
@@ -81,7 +83,9 @@ def main() -> None:
     parser.add_argument("--clips", type=Path, default=CLIPS)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    manifest = next(p for p in (options.clips / "manifest.jsonl", options.clips.parent / "manifest.jsonl") if p.is_file())
+    manifest = next(
+        p for p in (options.clips / "manifest.jsonl", options.clips.parent / "manifest.jsonl") if p.is_file()
+    )
     rows = [json.loads(line) for line in manifest.read_text().splitlines()]
     with tempfile.TemporaryDirectory() as folder:
         home = f"{folder}/home"
@@ -89,7 +93,9 @@ def main() -> None:
         five_seconds_720p(options.clips / rows[0]["file"], clip)
         run("evaluate", str(clip), "--prompt", "warm up: bytecode, disk cache, converted weights", home=home)
         cold_s, cold_mb = run("evaluate", str(clip), "--prompt", "a unicorn in a garden", home=home)
-        lines = [json.dumps({"id": r["id"], "media": str(options.clips / r["file"]), "prompt": r["prompt"]}) for r in rows]
+        lines = [
+            json.dumps({"id": r["id"], "media": str(options.clips / r["file"]), "prompt": r["prompt"]}) for r in rows
+        ]
         (Path(folder) / "in.jsonl").write_text("\n".join(lines))
         one_s, _ = run("evaluate", str(options.clips / rows[0]["file"]), "--prompt", rows[0]["prompt"], home=home)
         batch_s, batch_mb = run("batch", f"{folder}/in.jsonl", "--output", f"{folder}/out.jsonl", home=home)

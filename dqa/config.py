@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +89,7 @@ def load_settings(flags: Mapping[str, Any] | None = None, environ: Mapping[str, 
     from_file = _read_file(home.expanduser() / "config.toml")
     given = {k: v for k, v in (flags or {}).items() if v is not None}
     try:
-        return Settings(**{**from_file, **from_env, **given, "home": home})
+        return Settings.model_validate({**from_file, **from_env, **given, "home": home})
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0]) if first["loc"] else "?"
@@ -108,7 +108,7 @@ def _read_file(path: Path) -> dict[str, Any]:
     return values
 
 
-def _refuse_unknown(values: Mapping[str, Any], spell: Any) -> None:
+def _refuse_unknown(values: Mapping[str, Any], spell: Callable[[str], str]) -> None:
     for name in values:
         if name not in Settings.model_fields:
             close = difflib.get_close_matches(name, list(Settings.model_fields), n=1)

@@ -6,9 +6,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
 from pathlib import Path
-from typing import get_args
+from typing import TypedDict, Unpack, get_args
 
 import structlog
 from pydantic import JsonValue
@@ -19,7 +18,7 @@ from dqa.channels.registry import build_channel
 from dqa.clip.clip import Clip
 from dqa.clip.limits import Limits
 from dqa.config import Settings, load_settings
-from dqa.errors import Cancelled, DQAError, ModelUnavailable, UnavailableError
+from dqa.errors import Cancelled, DQAError, InsufficientMemory, ModelUnavailable
 from dqa.ids import new_id
 from dqa.measure.observation import Observation
 from dqa.measure.observe import observe
@@ -36,7 +35,7 @@ log = structlog.get_logger(__name__)
 
 CHANNELS: tuple[ChannelName, ...] = get_args(ChannelName)
 Progress = Callable[[str, float], None]
-"""Called with a stage and the share done, 0 to 1; may raise :class:`~dqa.errors.Cancelled` to stop the evaluation."""
+"""Called with a stage and the share done, 0 to 1; may raise :class:`~dqa.errors.Cancelled` to stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +46,35 @@ class Evaluation:
     observation: Observation
 
 
+class Options(TypedDict, total=False):
+    """What an evaluation may be told; ``None`` and absent mean the default.
+
+    Attributes:
+        user: whose taste counts; default the setting.
+        seed: of everything random; default the setting.
+        channels: which to judge; default all. The others are in the record as ``unavailable``.
+        evaluation_id: the record's id; default a new one.
+        media_name: what the record calls the media; default its absolute path.
+        roots: folders the media must lie under; default any: the caller's own choice.
+        progress: told of each stage; raises ``Cancelled`` to stop.
+    """
+
+    user: str | None
+    seed: int | None
+    channels: Sequence[ChannelName] | None
+    evaluation_id: str | None
+    media_name: str | None
+    roots: Sequence[Path] | None
+    progress: Progress | None
+
+
 @dataclass(frozen=True, slots=True)
 class _Request:
     """What was asked, checked and with every default filled in."""
 
     media: Path
     media_name: str
+    roots: Sequence[Path] | None
     prompt: Prompt
     user: str
     seed: int
@@ -69,7 +91,8 @@ class Evaluator:
 
     Raises:
         ConfigError: there is no such profile.
-        UnavailableError: the profile can only be planned for, or does not fit the memory budget.
+        ModelUnavailable: the profile can only be planned for.
+        InsufficientMemory: it does not fit the memory budget.
     """
 
     def __init__(self, settings: Settings, profile: Profile | None = None) -> None:
@@ -83,8 +106,9 @@ class Evaluator:
         self.pool = ModelPool(self.profile, settings.home)
         self._plan = plan(self.profile.components, "auto", settings.budget_gb or self.profile.budget_gb)
         if not self._plan.fits:
-            raise UnavailableError(
-                f"profile {self.profile.name} needs {self._plan.peak_gb:.1f} GB, and the budget is {self._plan.budget_gb:g} GB",
+            needed, given = self._plan.peak_gb, self._plan.budget_gb
+            raise InsufficientMemory(
+                f"profile {self.profile.name} needs {needed:.1f} GB, and the budget is {given:g} GB",
                 fix="raise DQA_BUDGET_GB, or see dqa plan",
             )
         self._channels: dict[ChannelName, Channel] = {}
@@ -95,83 +119,48 @@ class Evaluator:
             if component.default:
                 self.pool.get(component.id)
 
-    def evaluate(
-        self,
-        media: Path | str,
-        prompt: str,
-        *,
-        user: str | None = None,
-        seed: int | None = None,
-        channels: Sequence[ChannelName] | None = None,
-        evaluation_id: str | None = None,
-        media_name: str | None = None,
-        roots: Sequence[Path] | None = None,
-        progress: Progress | None = None,
-    ) -> EvaluationRecord:
+    def evaluate(self, media: Path | str, prompt: str, **options: Unpack[Options]) -> EvaluationRecord:
         """Grades one clip against its prompt; see :meth:`run`."""
-        return self.run(
-            media,
-            prompt,
-            user=user,
-            seed=seed,
-            channels=channels,
-            evaluation_id=evaluation_id,
-            media_name=media_name,
-            roots=roots,
-            progress=progress,
-        ).record
+        return self.run(media, prompt, **options).record
 
-    def run(
-        self,
-        media: Path | str,
-        prompt: str,
-        *,
-        user: str | None = None,
-        seed: int | None = None,
-        channels: Sequence[ChannelName] | None = None,
-        evaluation_id: str | None = None,
-        media_name: str | None = None,
-        roots: Sequence[Path] | None = None,
-        progress: Progress | None = None,
-    ) -> Evaluation:
+    def run(self, media: Path | str, prompt: str, **options: Unpack[Options]) -> Evaluation:
         """Grades one clip against its prompt.
 
         Args:
             media: the video or image file.
             prompt: the text it was made from.
-            user: whose taste counts; default the setting.
-            seed: of everything random; default the setting.
-            channels: which to judge; default all. The others are in the record as ``unavailable``.
-            evaluation_id: the record's id; default a new one.
-            media_name: what the record calls the media; default its absolute path.
-            roots: folders the media must lie under; None for the operator's own choice.
-            progress: told of each stage; raises ``Cancelled`` to stop.
+            options: see :class:`Options`.
 
         Raises:
             InputError: this media or prompt can't be evaluated.
             Cancelled: ``progress`` asked to stop.
         """
-        tell = progress or _silent
-        request = _Request(
-            media=Path(media),
-            media_name=media_name or str(Path(media).absolute()),
-            prompt=parse_prompt(check_prompt(prompt)),
-            user=user or self.settings.user,
-            seed=self.settings.seed if seed is None else seed,
-            channels=tuple(channels) if channels is not None else CHANNELS,
-            evaluation_id=evaluation_id or new_id("ev"),
-        )
+        tell = options.get("progress") or _silent
+        request = self._request(Path(media), prompt, options)
         started = time.perf_counter()
         tell("decode", 0.0)
-        observation = self._observe(request, roots, tell)
+        observation = self._observe(request, tell)
         timings = {"decode": time.perf_counter() - started}
         results = self._judge(request, observation, timings, tell)
         timings["total"] = time.perf_counter() - started
         tell("done", 1.0)
         return Evaluation(self._record(request, observation, results, timings), observation)
 
-    def _observe(self, request: _Request, roots: Sequence[Path] | None, tell: Progress) -> Observation:
-        clip = Clip.open(request.media, Limits.from_settings(self.settings), roots)
+    def _request(self, media: Path, prompt: str, options: Options) -> _Request:
+        channels, seed = options.get("channels"), options.get("seed")
+        return _Request(
+            media=media,
+            media_name=options.get("media_name") or str(media.absolute()),
+            roots=options.get("roots"),
+            prompt=parse_prompt(check_prompt(prompt)),
+            user=options.get("user") or self.settings.user,
+            seed=self.settings.seed if seed is None else seed,
+            channels=CHANNELS if channels is None else tuple(channels),
+            evaluation_id=options.get("evaluation_id") or new_id("ev"),
+        )
+
+    def _observe(self, request: _Request, tell: Progress) -> Observation:
+        clip = Clip.open(request.media, Limits.from_settings(self.settings), request.roots)
         return observe(clip.frames(), lambda: clip.media, progress=lambda share: tell("decode", 0.4 * share))
 
     def _judge(
@@ -199,15 +188,19 @@ class Evaluator:
             raise
         except DQAError as error:
             return ChannelResult(status="unavailable", reason=error.public())
-        except Exception as error:  # noqa: BLE001 - a fault in one channel must not cost the others' verdict
+        except Exception as error:  # a fault in one channel must not cost the others' verdict
             log.exception("channel failed", channel=name)
-            return ChannelResult(status="failed", reason=f"The channel failed with {type(error).__name__}; see the log.")
+            return ChannelResult(
+                status="failed", reason=f"The channel failed with {type(error).__name__}; see the log."
+            )
 
     def _channel(self, name: ChannelName) -> Channel:
         if name not in self._channels:
             spec = self.profile.channels.get(name)
             if spec is None:
-                raise ModelUnavailable(f"profile {self.profile.name} has no model for {name}", fix="use another profile")
+                raise ModelUnavailable(
+                    f"profile {self.profile.name} has no model for {name}", fix="use another profile"
+                )
             self._channels[name] = build_channel(name, spec, self.pool)
         return self._channels[name]
 
@@ -282,9 +275,14 @@ def evaluate(
     return _evaluator(chosen).evaluate(media, prompt, user=user, seed=seed, channels=channels)
 
 
-@lru_cache(maxsize=1)
+_last: list[tuple[Settings, Evaluator]] = []
+
+
 def _evaluator(settings: Settings) -> Evaluator:
-    return Evaluator(settings)
+    """The last call's evaluator if the settings are the same, else a new one: a process holds one set of models."""
+    if not _last or _last[0][0] != settings:
+        _last[:] = [(settings, Evaluator(settings))]
+    return _last[0][1]
 
 
 def _silent(stage: str, share: float) -> None:

@@ -92,7 +92,9 @@ def _missing_entities(results: Mapping[ChannelName, ChannelResult]) -> list[str]
     ]
     if not names:
         return []
-    return [f"Not found in the picture: {', '.join(names)} -> name it earlier in the prompt, or drop what competes with it."]
+    return [
+        f"Not found in the picture: {', '.join(names)} -> name it earlier in the prompt, or drop what competes with it."
+    ]
 
 
 def _not_judged(results: Mapping[ChannelName, ChannelResult]) -> str:

@@ -81,7 +81,7 @@ class Axis(_Part):
 
 
 class ChannelResult(_Part):
-    """What a channel found. ``dimensions`` is the benchmark's and ``axes`` VisionReward's; the others have neither key."""
+    """What a channel found. Only the benchmark has the key ``dimensions``, only VisionReward ``axes``."""
 
     status: Status
     score: Unit | None = None
@@ -120,7 +120,7 @@ class EvaluationRecord(BaseModel):
         extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True, serialize_by_alias=True
     )
 
-    schema_: Literal["dqa.evaluation/1"] = Field(SCHEMA, alias="schema")
+    schema_: Literal["dqa.evaluation/1"] = Field(default=SCHEMA, alias="schema")
     id: str
     created: str
     prompt: str

@@ -66,9 +66,8 @@ def synthesise(results: Mapping[ChannelName, ChannelResult]) -> Verdict:
     notes = [f"{name} is left out: {_why(results[name])}" for name in results if name not in scores]
     weights = effective_weights(scores, {n: _confidence(results[n]) for n in scores})
     if divergence(scores):
-        notes.append(
-            f"semantic ({scores['semantic']:.2f}) and spatial ({scores['spatial']:.2f}) disagree, so spatial weighs more"
-        )
+        apart = f"semantic ({scores['semantic']:.2f}) and spatial ({scores['spatial']:.2f})"
+        notes.append(f"{apart} disagree, so spatial weighs more")
     final = weighted_mean(scores, weights)
     adherence = None
     if "semantic" in scores or "spatial" in scores:
@@ -86,11 +85,11 @@ def effective_weights(
     scores: Mapping[ChannelName, float], confidences: Mapping[ChannelName, float]
 ) -> dict[ChannelName, float]:
     """The weights that ``final`` uses: non-negative, summing to 1 over the channels with a score."""
-    scaled = {n: WEIGHTS[n] * confidences[n] for n in scores}
+    scaled: dict[ChannelName, float] = {n: WEIGHTS[n] * confidences[n] for n in scores}
     if not math.fsum(scaled.values()):  # nobody is sure of anything: the plain weights are the only guide left
         scaled = {n: WEIGHTS[n] for n in scores}
     total = math.fsum(scaled.values())
-    weights = {n: w / total for n, w in scaled.items()}
+    weights: dict[ChannelName, float] = {n: w / total for n, w in scaled.items()}
     if excess := divergence(scores):
         apart = abs(scores["semantic"] - scores["spatial"])
         moved = weights["semantic"] / 2 * excess / apart
@@ -100,7 +99,7 @@ def effective_weights(
 
 
 def divergence(scores: Mapping[ChannelName, float]) -> float:
-    """By how much semantic and spatial are further apart than :data:`DIVERGENCE`; 0 when they agree or one is missing."""
+    """By how much semantic and spatial are further apart than :data:`DIVERGENCE`; else, or with one missing, 0."""
     if "semantic" not in scores or "spatial" not in scores:
         return 0.0
     return max(0.0, abs(scores["semantic"] - scores["spatial"]) - DIVERGENCE)

@@ -1,4 +1,4 @@
-"""The main job, shown on real clips: grade, rank, catch a frozen copy, serve the same verdict over HTTP, write a report.
+"""The main job on real clips: grade, rank, catch a frozen copy, serve the same verdict over HTTP, write a report.
 
 Everything runs through the command `dqa`, as a user would; its state goes to .demo/.
 """
@@ -11,15 +11,16 @@ import shutil
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
 DEMO = ROOT / ".demo"
 CLIPS = ROOT / "tests" / "data" / "clips"
 DQA = Path(sys.executable).parent / "dqa"
 PROMPT = "human girl talk to cute dragon, pixar, disney"
+DESERT = "a desert with sand dunes at sunset"
 
 
 def say(text: str) -> None:
@@ -29,10 +30,16 @@ def say(text: str) -> None:
 def dqa(*arguments: str, capture: bool = False) -> str:
     """Runs one `dqa` command, showing it; stops the demo if it fails."""
     print("$ dqa " + " ".join(f'"{a}"' if " " in a else a for a in arguments), flush=True)
-    done = subprocess.run([str(DQA), *arguments], cwd=ROOT, env=ENV, text=True, stdout=subprocess.PIPE if capture else None)
+    out = subprocess.PIPE if capture else None
+    done = subprocess.run([str(DQA), *arguments], cwd=ROOT, env=ENV, text=True, stdout=out, check=False)
     if done.returncode not in (0, 1):
         sys.exit(done.returncode)
     return done.stdout or ""
+
+
+def graded(clip: Path, prompt: str) -> dict[str, Any]:
+    """The record of one clip."""
+    return json.loads(dqa("evaluate", str(clip), "--prompt", prompt, "--json", capture=True))
 
 
 def frozen_copy(source: Path, target: Path) -> None:
@@ -50,10 +57,15 @@ def frozen_copy(source: Path, target: Path) -> None:
         made.mux(out.encode())
 
 
-def over_http(clip: Path, prompt: str) -> dict[str, object]:
+def over_http(clip: Path, prompt: str) -> dict[str, Any]:
     """The same verdict from the service: starts it, asks it, stops it."""
     service = subprocess.Popen(
-        [str(DQA), "serve", "--port", "0"], cwd=ROOT, env=ENV, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        [str(DQA), "serve", "--port", "0"],
+        cwd=ROOT,
+        env=ENV,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     )
     try:
         assert service.stdout is not None
@@ -79,7 +91,7 @@ def main() -> None:
     shutil.rmtree(DEMO, ignore_errors=True)
     DEMO.mkdir()
     base, flex = CLIPS / "wan21_07_base.mp4", CLIPS / "wan21_07_flex.mp4"
-    frozen = DEMO / "frozen.mp4"
+    desert, frozen = CLIPS / "cogvideox_0.mp4", DEMO / "frozen.mp4"
 
     say("1. Two generations of one prompt, and a frozen copy of one, ranked")
     frozen_copy(flex, frozen)
@@ -87,17 +99,18 @@ def main() -> None:
     dqa("evaluate", str(base), str(flex), str(frozen), "--prompt", PROMPT, "--report", str(report))
 
     say("2. The same clip against a prompt it was not made from")
-    right = json.loads(dqa("evaluate", str(CLIPS / "cogvideox_0.mp4"), "--prompt", "a desert with sand dunes at sunset", "--json", capture=True))
-    wrong = json.loads(dqa("evaluate", str(CLIPS / "cogvideox_0.mp4"), "--prompt", "a sports car racing through a city street", "--json", capture=True))
+    right = graded(desert, DESERT)
+    wrong = graded(desert, "a sports car racing through a city street")
     for record in (right, wrong):
         semantic = record["channels"]["semantic"]["score"]
         shown = "abstained" if semantic is None else f"{semantic:.2f}"
         print(f"   {record['prompt']!r}: semantic {shown}, grade {record['grade']}, {record['action']}")
 
     say("3. The same verdict over HTTP")
-    served = over_http(CLIPS / "cogvideox_0.mp4", "a desert with sand dunes at sunset")
+    served = over_http(desert, DESERT)
     same = (served["final"], served["grade"]) == (right["final"], right["grade"])
-    print(f"   {served['id']}: grade {served['grade']}, final {served['final']:.4f}: {'equal' if same else 'NOT EQUAL'} to the command line's")
+    told = "equal" if same else "NOT EQUAL"
+    print(f"   {served['id']}: grade {served['grade']}, final {served['final']:.4f}: {told} to the command line's")
 
     say("4. And again from its record")
     dqa("reproduce", str(right["id"]))

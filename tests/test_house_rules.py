@@ -102,7 +102,9 @@ def test_only_the_command_line_prints() -> None:
 
 
 def test_nothing_names_this_machine() -> None:
-    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split(
+        "\n"
+    )
     home = re.compile("|".join(re.escape(p) for p in ("/" + "work/", "/ho" + "me/", "/roo" + "t/")))
     for name in listed:
         path = ROOT / name

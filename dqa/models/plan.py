@@ -49,14 +49,16 @@ class Plan:
 def plan(components: Sequence[Component], mode: Mode, budget_gb: float) -> Plan:
     """Plans the residency of ``components`` under ``budget_gb``.
 
-    >>> wolf = Component(id="vlm", role="vlm", loader=None, phase="verification", memory_gb=7, memory_source="stated", licence="x")
-    >>> plan([wolf], "auto", 24).peak_gb
-    7.0
+    >>> from dqa.models.profiles import load_profile
+    >>> made = plan(load_profile("rtx3090").components, "sequential", 24)
+    >>> made.peak_gb, made.fits
+    (18.0, True)
     """
     evaluating = [c for c in components if c.phase != "training"]
     total = _gigabytes(evaluating)
     together = mode == "resident" or (mode == "auto" and total <= budget_gb)
-    groups = [("evaluation", evaluating)] if together else [(p, [c for c in evaluating if c.phase == p]) for p in PHASES]
+    groups = [(phase, [c for c in evaluating if c.phase == phase]) for phase in PHASES]
+    groups = [("evaluation", evaluating)] if together else groups
     groups.append(("training", [c for c in components if c.phase == "training"]))
     phases = tuple(PhasePlan(n, tuple(c.id for c in group), _gigabytes(group)) for n, group in groups if group)
     peak = max((phase.gb for phase in phases), default=0.0)

@@ -1,4 +1,4 @@
-"""What every channel promises, on real clips: range, direction, determinism, independence of what came before, abstention."""
+"""What every channel promises, on real clips: range, direction, determinism, abstention, no memory of other clips."""
 
 from __future__ import annotations
 
