@@ -16,7 +16,9 @@ from dqa.errors import Undecodable, UnsupportedMedia
 
 FORMATS = "mp4, mov, webm, gif, webp, png or jpg"
 _HEAD_BYTES = 4096
+_EBML = b"\x1a\x45\xdf\xa3"
 _EBML_DOCTYPE = b"\x42\x82"
+_SEGMENT = b"\x18\x53\x80\x67"
 # QuickTime files from before 2000 and from some cameras start without the ftyp box.
 _QUICKTIME_ATOMS = (b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
 # These share the ftyp box with mp4, but are pictures or sound that the mp4 reader can't show.
@@ -89,8 +91,33 @@ def _iso_media(head: bytes) -> Container | None:
 
 
 def _ebml(head: bytes) -> Container | None:
-    if not head.startswith(b"\x1a\x45\xdf\xa3"):
+    if not head.startswith(_EBML):
         return None
     at = head.find(_EBML_DOCTYPE, 4, 64)
     # The element's size is one byte with the top bit set: 0x84 for the four letters of "webm".
     return Container.WEBM if at > 0 and head[at + 2 : at + 7] == b"\x84webm" else None
+
+
+def webm_is_cut_short(head: bytes, size: int) -> bool:
+    """Whether a WebM file of ``size`` bytes that starts with ``head`` ends before its Segment says it does.
+
+    WebM has no list of its packets, so a copy that broke off plays as a shorter clip and nothing else tells.
+    """
+    if not head.startswith(_EBML):
+        return False
+    header = _vint(head, 4)
+    if header is None or not head.startswith(_SEGMENT, header[1] + header[0]):
+        return False
+    segment = _vint(head, header[1] + header[0] + len(_SEGMENT))
+    return segment is not None and segment[1] + segment[0] > size
+
+
+def _vint(data: bytes, at: int) -> tuple[int, int] | None:
+    """An EBML number and the offset behind it; None if it is cut off or means "unknown"."""
+    first = data[at] if at < len(data) else 0
+    width = 9 - first.bit_length()
+    raw = data[at : at + width]
+    if not 1 <= width <= 8 or len(raw) < width:
+        return None
+    value = int.from_bytes(raw, "big") & ((1 << 7 * width) - 1)
+    return None if value == (1 << 7 * width) - 1 else (value, at + width)

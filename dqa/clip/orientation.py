@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import struct
 
-from PIL import Image
+from PIL import Image, ImageFile
 
 from dqa.clip.outlet import Buffer
 
+# Pillow would import it on first need, when nothing can be opened any more.
+_NEEDED = (ImageFile,)
 _MATRIX = struct.Struct("=9i")
 _TRANSPOSE = Image.Transpose
 _BY_AXES = {

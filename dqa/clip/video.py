@@ -9,6 +9,7 @@ FFmpeg, OpenCV and the writers of most generated clips do; one that names its ma
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any, BinaryIO
@@ -25,6 +26,7 @@ from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 from PIL import Image
 
+from dqa.clip.container import webm_is_cut_short
 from dqa.clip.orientation import Orientation
 from dqa.clip.outlet import Buffer, Outlet, Refusal
 from dqa.clip.protocol import Code, End, Request
@@ -34,6 +36,7 @@ from dqa.clip.timeline import Timeline, sane_rate
 _NEEDED = (codeccontext, stream)
 _DEMUXER = {"mp4": "mov", "mov": "mov", "webm": "matroska"}
 _IO_BYTES = 2**20
+_HEAD_BYTES = 4096
 # A demuxer that fails this often in a row has lost the thread, and would go on failing for ever.
 _MAX_FAILURES = 64
 
@@ -45,6 +48,8 @@ def decode(file: BinaryIO, request: Request, outlet: Outlet) -> None:
         Refusal: it has no video, or breaks a limit.
     """
     av.logging.set_level(None)
+    cut_short = webm_is_cut_short(file.read(_HEAD_BYTES), os.fstat(file.fileno()).st_size)
+    file.seek(0)
     try:
         container = av.open(
             file, "r", format=_DEMUXER[request.container], metadata_errors="replace", buffer_size=_IO_BYTES
@@ -54,7 +59,7 @@ def decode(file: BinaryIO, request: Request, outlet: Outlet) -> None:
     with container:
         track = _video_track(container)
         outlet.check_size(track.width, track.height, max(1, track.frames))
-        _Decoder(container, track, request, outlet).run()
+        _Decoder(container, track, request, outlet).run(int(cut_short))
 
 
 class _Decoder:
@@ -67,14 +72,21 @@ class _Decoder:
         self._canvas: _Canvas | None = None
         self._corrupt = 0
         self._tail_s = 0.0
+        self._read = 0
+        self._is_iso = _DEMUXER[request.container] == "mov"
         track.codec_context.thread_count = 1
         # A stream may change its size midway; the decoder itself then refuses what is over the limit.
         track.codec_context.options = {"max_pixels": str(request.max_pixels)}
 
-    def run(self) -> None:
+    def run(self, corrupt: int) -> None:
         for frame in self._frames():
             self._send(frame)
-        self._outlet.end(End(self._corrupt, self._rate, self._tail_s))
+        self._outlet.end(End(corrupt + self._corrupt + self._missing(), self._rate, self._tail_s))
+
+    def _missing(self) -> int:
+        """Packets that the table of an mp4 or mov lists and the file does not hold: it was cut short."""
+        listed = len(self._track.index_entries) if self._is_iso else 0
+        return max(0, listed - self._read)
 
     def _frames(self) -> Iterator[VideoFrame]:
         for packet in self._packets():
@@ -93,6 +105,7 @@ class _Decoder:
             try:
                 for packet in self._container.demux(self._track):
                     failures = 0
+                    self._read += packet.size > 0
                     yield packet
                 return
             except FFmpegError:
