@@ -10,7 +10,10 @@ RelationName = Literal["left of", "right of", "above", "below", "in", "on", "beh
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """A noun phrase: ``head`` is its singular noun ("wolf"), ``attributes`` its modifiers ("dark"), ``count`` None when unsaid."""
+    """A noun phrase.
+
+    ``head`` is its singular noun ("wolf"), ``attributes`` its modifiers ("dark"), ``count`` None when unsaid.
+    """
 
     text: str
     head: str
