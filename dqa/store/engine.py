@@ -14,6 +14,9 @@ from dqa.errors import ConfigError, DQAError, UnavailableError
 _BUSY_S = 10.0
 """How long a connection waits for another's write before it says that the database is busy."""
 
+_WRITER = 0x445142
+"""Key of the writers' advisory lock on PostgreSQL."""
+
 _WRITES = {"dqa_writes": True}
 
 
@@ -29,7 +32,9 @@ def create(url: str) -> sa.Engine:
             return _sqlite(parsed)
         if parsed.drivername == "postgresql":
             parsed = parsed.set(drivername="postgresql+psycopg")
-        return sa.create_engine(parsed, pool_pre_ping=True, hide_parameters=True)
+        engine = sa.create_engine(parsed, pool_pre_ping=True, hide_parameters=True)
+        event.listen(engine, "begin", _begin_postgresql)
+        return engine
     except exc.ArgumentError:
         raise ConfigError(
             "not a database URL", fix="use sqlite:///FILE or postgresql://...", where="DQA_DATABASE_URL"
@@ -57,6 +62,12 @@ def _begin_sqlite(connection: sa.Connection) -> None:
     # A transaction that reads first and writes later can fail halfway; one that will write takes its place at once.
     writes = connection.get_execution_options().get("dqa_writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _begin_postgresql(connection: sa.Connection) -> None:
+    # One writer at a time, as on SQLite: what holds on the one (a full queue, a key used twice) holds on the other.
+    if connection.get_execution_options().get("dqa_writes", False):
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_WRITER)))
 
 
 @contextmanager

@@ -118,7 +118,7 @@ class Jobs:
         now = time.time()
         take = (
             jobs.update()
-            .where(jobs.c.id == oldest.with_for_update(skip_locked=True).scalar_subquery(), jobs.c.status == "queued")
+            .where(jobs.c.id == oldest.scalar_subquery(), jobs.c.status == "queued")
             .values(status="running", owner=owner, lease_until=now + lease_s, started=now, attempts=jobs.c.attempts + 1)
             .returning(jobs.c.id, jobs.c.attempts, jobs.c.request)
         )
