@@ -21,7 +21,7 @@ class Observation:
         media: the clip's facts, frames and corrupt packets counted by the decode itself.
         stills: up to 32 frames even in time (2 a second at most), long side <= 1280: for semantics, grounding, reports.
         track: up to 256 frames even in time (8 a second at most), short side <= 256: for features followed over time.
-        representative: index into ``stills`` of the frame that stands for the clip (not black, blurred or mid-transition).
+        representative: index into ``stills`` of the frame that stands for the clip (not black, blurred, in transition).
         signals: per-frame and per-pair measurements at the clip's own rate.
     """
 

@@ -1,0 +1,115 @@
+"""What the dimensions look at: one clip's signals and features, each worked out once, on first use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dqa.clip.frame import Frame, Image
+from dqa.measure.observation import Observation
+from dqa.measure.repeats import Repeats, find_repeats
+from dqa.measure.signals import Signals
+from dqa.models.roles import ImageEncoder, Vectors
+from dqa.record import Evidence, Status
+
+MIN_FRAMES = 5
+"""Fewer say nothing about motion: VBench's forms degenerate there (2 sampled frames always "move", 1 never does)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One dimension's verdict on one clip; the fields are those of :class:`dqa.record.Dimension` plus its evidence."""
+
+    score: float | None
+    raw: float | None
+    reason: str
+    evidence: tuple[Evidence, ...] = ()
+    status: Status = "ok"
+
+
+Measure = Callable[["View"], Finding]
+
+
+class View:
+    """One clip as the benchmark sees it.
+
+    Args:
+        observation: the clip, decoded once.
+        encoder: gives the encoder when a dimension first needs features; it may never be asked.
+    """
+
+    def __init__(self, observation: Observation, encoder: Callable[[], ImageEncoder]) -> None:
+        self.observation = observation
+        self._encoder = encoder
+
+    @property
+    def signals(self) -> Signals:
+        return self.observation.signals
+
+    @property
+    def track(self) -> tuple[Frame, ...]:
+        return self.observation.track
+
+    @cached_property
+    def repeats(self) -> Repeats:
+        """Frames that repeat the one before."""
+        return find_repeats(self.signals)
+
+    @property
+    def moving(self) -> float:
+        """1 - the share of the clip that stands still: what a measure of change over time may earn at most."""
+        return 1.0 - self.repeats.still
+
+    @cached_property
+    def subject(self) -> Vectors:
+        """Features of the whole track frames, n x d."""
+        return self._encoder().encode([frame.image for frame in self.track])
+
+    @cached_property
+    def background_track(self) -> tuple[Frame, ...]:
+        """Every second track frame: what lies behind changes more slowly than what happens before it."""
+        return self.track[::2] if len(self.track) >= 6 else self.track
+
+    @cached_property
+    def background(self) -> Vectors:
+        """Features of those frames with the middle painted grey, m x d."""
+        return self._encoder().encode([without_middle(frame.image) for frame in self.background_track])
+
+    def distinct(self, frames: Sequence[Frame]) -> NDArray[np.intp]:
+        """Indexes of ``frames`` that show something new since the one kept before: repeats earn no consistency."""
+        new = np.concatenate(([0], np.cumsum(1.0 - self.repeats.flags)))
+        kept: list[int] = []
+        for i, frame in enumerate(frames):
+            at = min(frame.index, new.size - 1)
+            if not kept or new[at] > new[min(frames[kept[-1]].index, new.size - 1)]:
+                kept.append(i)
+        return np.array(kept, np.intp)
+
+    def too_short(self) -> Finding | None:
+        """The abstention of a dimension that needs motion, for an image or a clip of under five frames."""
+        if self.observation.media.kind == "image":
+            return abstain("an image has no motion to judge")
+        if self.signals.frames < MIN_FRAMES:
+            return abstain(f"{self.signals.frames} frames are too few; it takes {MIN_FRAMES}")
+        return None
+
+
+def abstain(reason: str) -> Finding:
+    """No verdict, and why."""
+    return Finding(None, None, reason, status="abstained")
+
+
+def without_middle(image: Image) -> Image:
+    """``image`` with its lower middle (half the width, from a fifth of the height down) painted mid-grey.
+
+    That is where a generated clip's subject stands; what is left is sky, sides and walls. The grey patch is the same
+    in all frames, so all its features share it and only the border tells them apart.
+    """
+    height, width = image.shape[:2]
+    masked = image.copy()
+    masked[round(height * 0.2) :, round(width * 0.25) : width - round(width * 0.25)] = 127
+    return masked
