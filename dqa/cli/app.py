@@ -15,6 +15,7 @@ app = typer.Typer(
     help="Grades AI-generated video against its prompt. stdout is data, stderr is progress; --json works everywhere.",
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help: quicker, and the same on every terminal
 )
 
 

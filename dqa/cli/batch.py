@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from dqa.cli import runtime
+from dqa.cli.logs import crash_sentence, failed_channels
 from dqa.cli.manifest import Refused, Request, read_manifest
 from dqa.cli.options import AsJson, Home, ProfileName, Quiet, Seed, User
 from dqa.cli.output import emit_json, say
@@ -146,10 +147,10 @@ class _Worker:
         except DQAError:
             raise
         except Exception as error:  # a fault of ours on one clip must not end the run
-            from dqa.cli.logs import crash_sentence
-
             raise InternalFault(crash_sentence(error).rstrip(".")) from error
         self._recorder.save(record, line.media)
+        if warning := failed_channels(record, self._settings):
+            say(warning)
         return record
 
 

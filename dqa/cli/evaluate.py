@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, get_args
 import typer
 
 from dqa.cli import runtime
-from dqa.cli.logs import crash_sentence
+from dqa.cli.logs import crash_sentence, failed_channels
 from dqa.cli.options import AsJson, Home, ProfileName, Quiet, Seed, User
 from dqa.cli.output import emit, say
 from dqa.cli.progress import Progress, make_progress
@@ -100,6 +100,8 @@ def _judge_all(
                 say(f"{path}: {crash_sentence(error)}")
             else:
                 recorder.save(judged[-1].record, path)
+                if warning := failed_channels(judged[-1].record, settings):
+                    say(warning)
     return judged, worst
 
 

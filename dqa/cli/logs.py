@@ -10,6 +10,7 @@ from typing import TextIO
 
 from dqa.config import Settings, load_settings
 from dqa.errors import DQAError
+from dqa.record import EvaluationRecord
 
 _LARGEST = 10 * 2**20
 """Bytes after which the log starts anew; the one before is kept beside it."""
@@ -41,6 +42,12 @@ def configure(settings: Settings) -> None:
 def log_path(home: Path) -> Path:
     """Where the log of this state folder lies."""
     return home / "logs" / "dqa.log"
+
+
+def failed_channels(record: EvaluationRecord, settings: Settings) -> str:
+    """What to tell the user about channels that broke, whose tracebacks are in the log; empty when none did."""
+    failed = [name for name, result in record.channels.items() if result.status == "failed"]
+    return f"warning: {', '.join(failed)} failed; see {log_path(settings.home)}." if failed else ""
 
 
 def crash_sentence(error: BaseException) -> str:

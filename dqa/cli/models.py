@@ -12,10 +12,11 @@ from dqa.cli import runtime
 from dqa.cli.options import AsJson, Home, ProfileName
 from dqa.cli.output import emit, emit_json, one_line
 from dqa.errors import ModelUnavailable
-from dqa.models.pool import check_hash, weights_path
 from dqa.models.profiles import Component, Profile, load_profile
 
-app = typer.Typer(help="The models of a profile: what they are, where they lie, whether they are intact.")
+app = typer.Typer(
+    help="The models of a profile: what they are, where they lie, whether they are intact.", rich_markup_mode=None
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,8 @@ def verify(profile: ProfileName = None, home: Home = None, as_json: AsJson = Fal
 
 def locate(component: Component) -> Weights:
     """Where the weights lie, unread."""
+    from dqa.models.pool import weights_path
+
     try:
         return Weights(component, weights_path(component), None)
     except ModelUnavailable as error:
@@ -62,6 +65,8 @@ def locate(component: Component) -> Weights:
 
 def inspect(component: Component) -> Weights:
     """Where the weights lie, and whether they are the ones that the profile names."""
+    from dqa.models.pool import check_hash
+
     weights = locate(component)
     if weights.path is None:
         return weights

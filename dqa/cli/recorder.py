@@ -30,4 +30,4 @@ class Recorder:
         except Exception as error:  # noqa: BLE001 - whatever ails the database, the verdict is still worth printing
             self._failed = True
             what = error.sentence() if isinstance(error, DQAError) else f"{type(error).__name__}: {error}"
-            say(f"warning: not kept in {self._settings.home}, so dqa reproduce won't find it: {what}")
+            say(f"warning: not kept in {self._settings.home}, so dqa reproduce won't find it: {what.rstrip('.')}.")

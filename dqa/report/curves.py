@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from dqa.record import ChannelResult, EvaluationRecord
+from dqa.report.words import CURVES
+
+WEAK = 0.7
+"""Moments that evidence of a dimension below this names are marked."""
 
 WIDTH, HEIGHT = 640.0, 96.0
 """Size of a plot in its own units."""
@@ -59,7 +63,9 @@ def _curve(name: str, times: Sequence[float], values: Sequence[float], result: C
         return None
     start, end, low, high = points[0][0], points[-1][0], min(finite), max(finite)
     path = _path([(_x(t, start, end), _y(v, low, high)) for t, v in points])
-    return Curve(name.replace("_", " "), path, low, high, start, end, tuple(_marks(result, start, end)))
+    return Curve(
+        CURVES.get(name, name.replace("_", " ")), path, low, high, start, end, tuple(_marks(result, start, end))
+    )
 
 
 def _path(points: Sequence[tuple[float, float]]) -> str:
@@ -75,10 +81,13 @@ def _path(points: Sequence[tuple[float, float]]) -> str:
 
 def _marks(result: ChannelResult, start: float, end: float) -> list[Mark]:
     marks: list[Mark] = []
+    fine = [name.replace("_", " ") for name, d in (result.dimensions or {}).items() if (d.score or 0.0) >= WEAK]
     for evidence in result.evidence:
+        if evidence.text.partition(":")[0] in fine:
+            continue  # every dimension names its worst moment, even one that is good throughout
         if evidence.time_s is not None and evidence.time_s[1] >= start and evidence.time_s[0] <= end:
             left, right = (_x(min(max(t, start), end), start, end) for t in evidence.time_s)
-            marks.append(Mark(left, max(right - left, 2.0), evidence.text))
+            marks.append(Mark(left, max(right - left, 3.0), evidence.text))
     return marks
 
 
@@ -87,8 +96,8 @@ def _x(time: float, start: float, end: float) -> float:
 
 
 def _y(value: float, low: float, high: float) -> float:
-    """Low at the bottom; a constant runs through the middle."""
-    share = 0.5 if high == low else (value - low) / (high - low)
+    """Low at the bottom; a constant runs through the middle, a constant 0 along the bottom."""
+    share = (0.5 if low else 0.0) if high == low else (value - low) / (high - low)
     return HEIGHT - 6 - share * (HEIGHT - 12)
 
 

@@ -38,10 +38,13 @@ def regions(record: EvaluationRecord) -> list[Region]:
     spatial = record.channels.get("spatial")
     listed = spatial.raw.get("entities") if spatial is not None else None
     entities = [e for e in (listed if isinstance(listed, list) else []) if isinstance(e, dict)]
-    return [r for number, entity in enumerate(entities) if (r := _region(entity, number)) is not None]
+    names = list(dict.fromkeys(str(e.get("name", "")) for e in entities))
+    found = (_region(entity, names.index(str(entity.get("name", "")))) for entity in entities)
+    return [region for region in found if region is not None]
 
 
 def _region(entity: Mapping[str, Any], number: int) -> Region | None:
+    """``number`` tells names apart, so that one keeps its colour from frame to frame."""
     frame, area = entity.get("frame"), entity.get("area")
     if not entity.get("found") or not isinstance(frame, int):
         return None

@@ -12,9 +12,10 @@ import json
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from pydantic import BaseModel
 
 from dqa.report import words
 from dqa.report.compare import in_words, ranked
@@ -57,9 +58,9 @@ def render_views(views: Sequence[ClipView], *, title: str = "") -> str:
             comparison=comparison([view.record for view in best_first]),
             profiles={view.record.profile: words.profile_words(view.record.profile) for view in best_first},
             plot=(WIDTH, HEIGHT),
-        words=words,
-        scale=words.scale(),
-        curves=curves,
+            words=words,
+            scale=words.scale(),
+            curves=curves,
         )
     )
 
@@ -95,12 +96,30 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(
-        clean=clean,
-        shorten=shorten,
-        score=lambda value: "–" if value is None else f"{value:.2f}",
-        number=lambda value: f"{value:.3g}",
-        pretty=lambda part: clean(json.dumps(part.model_dump(mode="json"), indent=2, ensure_ascii=False)),
-        percent=lambda value: "" if value is None else f"{100 * value:.1f}",
-    )
+    filters: dict[str, Any] = {
+        "clean": clean,
+        "shorten": shorten,
+        "score": _score,
+        "number": _number,
+        "percent": _percent,
+        "pretty": _pretty,
+    }
+    environment.filters.update(filters)
     return environment
+
+
+def _score(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
+
+
+def _number(value: float) -> str:
+    """``0.0123``, ``12.3``, ``4.57e+04``: three figures that count."""
+    return f"{value:.3g}"
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.1f}"
+
+
+def _pretty(part: BaseModel) -> str:
+    return clean(json.dumps(part.model_dump(mode="json"), indent=2, ensure_ascii=False))

@@ -19,11 +19,21 @@ QUESTIONS: dict[ChannelName, str] = {
 """What each channel answers (mission 1.1)."""
 
 STATUSES = {
-    "ok": "judged",
-    "abstained": "abstained: this can't be told from what it sees",
-    "unavailable": "not available",
-    "failed": "failed",
+    "ok": "Judged",
+    "abstained": "Abstained",
+    "unavailable": "Not available",
+    "failed": "Failed",
 }
+
+CURVES = {
+    "difference": "Change between frames (0 to 255)",
+    "motion": "Motion (short sides a second)",
+    "luminance": "Brightness (0 to 255)",
+    "sharpness": "Sharpness (0 to 1)",
+    "repeat": "Repeated frames (0 to 1)",
+    "similarity": "Likeness to the moment before (0 to 1)",
+}
+"""What the benchmark's curves show, with their units."""
 
 ACTIONS: dict[Action, str] = {
     "accept": "Accept it",

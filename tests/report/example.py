@@ -56,7 +56,11 @@ def record_data(clip: str, frames: tuple[Frame, ...], width: int, height: int, *
         "preference": {
             "status": "unavailable",
             "reason": "No choices of user default are known yet, so there is no taste to judge by.",
-            "model": {"id": "dqa-taste", "licence": "Apache-2.0", "weakness": "knows nothing before it has seen choices"},
+            "model": {
+                "id": "dqa-taste",
+                "licence": "Apache-2.0",
+                "weakness": "knows nothing before it has seen choices",
+            },
             "raw": {"version": None, "choices_seen": 0},
         },
     }
@@ -79,18 +83,20 @@ def record_data(clip: str, frames: tuple[Frame, ...], width: int, height: int, *
         "grade": "B+" if good else "C",
         "action": "accept" if good else "refine",
         "reasoning": (
-            f"Grade {'B+' if good else 'C'} ({final:.2f}): {'accept it' if good else 'refine the prompt and try again'}. "
-            "Strongest evidence: subject consistency 0.93 (the subject's features stay within 0.07 of the first frame). "
+            f"Grade {'B+' if good else 'C'} ({final:.2f}): {'accept it' if good else 'refine the prompt'}. "
+            "Strongest evidence: subject consistency 0.93 (the subject's features stay close to the first frame's). "
             "Weakest evidence: dynamic degree 0.48 (motion covers 2.1 % of the short side a second). "
             "Not judged: semantic (abstained), preference (unavailable)."
         ),
-        "advice": ["Motion is low -> reduce prompt complexity.", "Background changes at 2.1 s -> ask for one steady place."],
+        "advice": ["Motion is low -> reduce prompt complexity.",
+                   "Background changes at 2.1 s -> ask for one steady place."],
         "notes": [
             "semantic is left out: abstained, the prompt's concepts are outside what the classifier knows",
             "scores of profile embedded are not comparable with another profile's",
         ],
         "reproduce": {
-            "dqa_version": "0.1.0", "media": f"/clips/{clip}.mp4", "sha256": "5e" * 32, "prompt": PROMPT, "user": "default",
+            "dqa_version": "0.1.0", "media": f"/clips/{clip}.mp4", "sha256": "5e" * 32, "prompt": PROMPT,
+            "user": "default",
             "profile": "embedded", "profile_sha256": "ab" * 32,
             "channels": ["semantic", "spatial", "benchmark", "visionreward", "preference"], "seed": 0,
         },
@@ -100,7 +106,12 @@ def record_data(clip: str, frames: tuple[Frame, ...], width: int, height: int, *
 
 
 def _semantic(good: bool) -> dict[str, Any]:
-    model = {"id": "efficientnet-lite0", "licence": "Apache-2.0", "sha256": "57" * 32, "weakness": "1000 labels, no people"}
+    model = {
+        "id": "efficientnet-lite0",
+        "licence": "Apache-2.0",
+        "sha256": "57" * 32,
+        "weakness": "1000 labels, no people",
+    }
     if good:
         reason = "The prompt's concepts (girl, dragon) are outside what the classifier knows."
         return {"status": "abstained", "reason": reason, "model": model, "raw": {}}
@@ -123,7 +134,8 @@ def _spatial(frames: tuple[Frame, ...], width: int, height: int) -> dict[str, An
         {"name": "castle", "found": False, "area": None, "box": None, "frame": None},
     ]
     return {
-        "status": "ok", "score": 0.62, "confidence": 0.5, "reason": "2 of 3 entities located; girl is left of the dragon.",
+        "status": "ok", "score": 0.62, "confidence": 0.5,
+        "reason": "2 of 3 entities located; girl is left of the dragon.",
         "evidence": [
             {"text": "girl found left of the middle", "frame": frames[4].index, "area": 0.29},
             {"text": "castle not found"},
@@ -147,29 +159,55 @@ def _mask(share: tuple[float, float, float, float], size: int = 24) -> dict[str,
 
 def _benchmark(frames: tuple[Frame, ...], low: float) -> dict[str, Any]:
     times = np.linspace(0, 5, 64)
-    names = ("subject_consistency", "background_consistency", "temporal_flickering", "motion_smoothness", "imaging_quality")
+    names = (
+        "subject_consistency",
+        "background_consistency",
+        "temporal_flickering",
+        "motion_smoothness",
+        "imaging_quality",
+    )
     scores = (0.93, 0.88, 0.86, 0.81, 0.74)
     dimensions = {
-        name: {"score": max(0.0, s - low * (i % 3)), "raw": 1 - s / 9, "status": "ok", "reason": f"Measured on {name}, 0 to 1."}
+        name: {
+            "score": max(0.0, s - low * (i % 3)),
+            "raw": 1 - s / 9,
+            "status": "ok",
+            "reason": f"Measured on {name}, 0 to 1.",
+        }
         for i, (name, s) in enumerate(zip(names, scores, strict=True))
     }
     dimensions["dynamic_degree"] = {"score": None, "raw": None, "status": "abstained", "reason": "Too short to tell."}
     curves = {
         "time_s": times.tolist(),
-        "brightness": (120 + 8 * np.sin(times * 2)).tolist(),
+        "luminance": (120 + 8 * np.sin(times * 2)).tolist(),
         "motion": np.abs(np.sin(times * 3) * 0.02).tolist(),
         "sharpness": [None if 20 < i < 24 else 5 + np.cos(t).item() for i, t in enumerate(times)],
     }
-    evidence = [{"text": "the picture stands still", "time_s": [2.0, 2.6]}, {"text": "a flicker", "frame": 30, "time_s": [4, 4]}]
+    evidence = [
+        {"text": "the picture stands still", "time_s": [2.0, 2.6]},
+        {"text": "a flicker", "frame": 30, "time_s": [4, 4]},
+    ]
     return {
-        "status": "ok", "score": 0.81 - low, "confidence": 0.9, "reason": "Steady subject and background, smooth motion.",
-        "evidence": evidence, "dimensions": dimensions, "raw": {"curves": curves},
+        "status": "ok", "score": 0.81 - low, "confidence": 0.9,
+        "reason": "Steady subject and background, smooth motion.",
+        "evidence": evidence, "dimensions": dimensions,
+        "raw": {"curves": curves, "aspects": {"temporal_coherence": 0.8}},
         "model": {"id": "dqa-benchmark", "licence": "Apache-2.0"},
     }  # fmt: skip
 
 
 def _visionreward(low: float) -> dict[str, Any]:
     axis = {"score": 0.7 - low, "reason": "Sharpness 5.1 and exposure in range.", "advice": ""}
-    axes = {"aesthetic": axis, "motion": {**axis, "score": 0.55, "advice": "Motion is low -> reduce prompt complexity."}}
+    axes = {
+        "aesthetic": axis,
+        "motion": {**axis, "score": 0.55, "advice": "Motion is low -> reduce prompt complexity."},
+    }
     axes.update({"coherence": {**axis, "score": 0.78}, "fidelity": axis})
-    return {"status": "ok", "score": 0.68 - low, "confidence": 0.7, "reason": "Good looks, little motion.", "axes": axes, "raw": {}}
+    return {
+        "status": "ok",
+        "score": 0.68 - low,
+        "confidence": 0.7,
+        "reason": "Good looks, little motion.",
+        "axes": axes,
+        "raw": {},
+    }
