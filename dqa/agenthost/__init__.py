@@ -1,0 +1,1 @@
+"""The port to an agent host, the Letta adapter, and the deployment that runs on it."""

@@ -1,0 +1,24 @@
+"""The local deployment: PostgreSQL, the brain, the worker and Letta's server under one supervisor.
+
+:func:`up` starts it or finds it running, :func:`down` stops it, :func:`status` asks each part how it is, and
+:func:`connect` tells how to reach it.
+"""
+
+from __future__ import annotations
+
+from dqa.agenthost.runtime.lifecycle import connect, down, status, up
+from dqa.agenthost.runtime.options import AgentsProbe, AgentStatus, Connection, ProcessStatus, Status, Tell, UpOptions
+
+__all__ = [
+    "AgentStatus",
+    "AgentsProbe",
+    "Connection",
+    "ProcessStatus",
+    "Status",
+    "Tell",
+    "UpOptions",
+    "connect",
+    "down",
+    "status",
+    "up",
+]
