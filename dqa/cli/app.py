@@ -12,7 +12,6 @@ from dqa.cli.output import emit
 
 app = typer.Typer(
     name="dqa",
-    help="Grades AI-generated video against its prompt. stdout is data, stderr is progress; --json works everywhere.",
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain help: quicker, and the same on every terminal
@@ -39,11 +38,11 @@ def root(
     del version
 
 
-app.command("evaluate")(evaluate.command)
-app.command("batch")(batch.command)
-app.command("reproduce")(reproduce.command)
+app.command("evaluate", short_help="Grade a clip, or rank several of one prompt.")(evaluate.command)
+app.command("batch", short_help="Grade every line of a manifest; resumable.")(batch.command)
+app.command("reproduce", short_help="Run an evaluation again and compare.")(reproduce.command)
 app.command("serve")(serve.command)
 app.command("status")(status.command)
 app.command("plan")(plan.command)
 app.command("doctor")(doctor.command)
-app.add_typer(models.app, name="models")
+app.add_typer(models.app, name="models", short_help="List or verify the models of a profile.")

@@ -40,7 +40,9 @@ class _Judged:
 
 def command(  # noqa: PLR0913, PLR0917 - a parameter an option
     media: Annotated[list[Path], typer.Argument(metavar="MEDIA", help="Videos or images made from the prompt.")],
-    prompt: Annotated[str, typer.Option("--prompt", "-p", help="The text they were made from.", show_default=False)],
+    prompt: Annotated[
+        str, typer.Option("--prompt", "-p", metavar="TEXT", help="The text they were made from.", show_default=False)
+    ],
     report: Annotated[Path | None, typer.Option("--report", metavar="OUT.html", help="Write an HTML report.")] = None,
     fail_below: Annotated[
         str | None,
