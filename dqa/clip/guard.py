@@ -19,6 +19,8 @@ __all__ = ["Container", "open_regular", "resolve_media", "sniff"]
 
 _RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"{name}{n}" for name in ("COM", "LPT") for n in range(1, 10))}
 
+_SHOWN = 300
+
 
 def resolve_media(path: str | os.PathLike[str], roots: Sequence[Path] | None) -> Path:
     """The real path of a media file that may be read.
@@ -84,7 +86,7 @@ def _inside(path: Path, roots: Sequence[Path]) -> Path:
     allowed = [real for real in found if any(real.is_relative_to(root) for root in roots)]
     if not allowed:
         raise _refused("the file lies outside the folders that may be read", "move it there, or set DQA_ROOTS", path)
-    return next((real for real in allowed if real.exists()), allowed[0])
+    return next((real for real in allowed if _is_there(real)), allowed[0])
 
 
 def _resolve(path: Path) -> Path:
@@ -94,13 +96,21 @@ def _resolve(path: Path) -> Path:
         raise _missing(path) from None
 
 
+def _is_there(path: Path) -> bool:
+    try:
+        path.stat()
+    except (OSError, ValueError):
+        return False
+    return True
+
+
 def _check_kind(path: Path) -> None:
     try:
         mode = path.stat().st_mode
-    except (FileNotFoundError, NotADirectoryError):
-        raise _missing(path) from None
-    except OSError:
+    except PermissionError:
         raise _refused("the file can't be read", "check its permissions", path) from None
+    except (OSError, ValueError):  # not there; a name too long; lone surrogates
+        raise _missing(path) from None
     if stat.S_ISDIR(mode):
         raise UnsupportedMedia("this is a folder", fix=f"give a {FORMATS} file in it", where=str(path))
     if not stat.S_ISREG(mode):
@@ -121,4 +131,5 @@ def _refused(what: str, fix: str, path: str | Path) -> MediaRefused:
 
 def _shown(path: str | Path) -> str:
     """The path for a terminal: control characters and what is not text are escaped, so that they can't act there."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(path))
+    text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(path))
+    return text if len(text) <= _SHOWN else "..." + text[-_SHOWN:]

@@ -18,6 +18,8 @@ import numpy as np
 from dqa.clip.frame import Image
 from dqa.clip.protocol import HEADER, Header, ProtocolError, Request
 
+# -P: a folder with a file named av.py must not become part of the decoder because someone stands in it.
+_COMMAND = (sys.executable, "-P", "-m", "dqa.clip.decoder")
 _PIPE_BYTES = 2**20
 _PACKAGE_HOME = str(Path(__file__).parents[2])
 # Nothing else of the environment goes to the process that reads hostile bytes: it holds tokens and keys.
@@ -44,7 +46,7 @@ class DecoderProcess:
     def __init__(self, media: int, request: Request, timeout_s: float) -> None:
         self._left_s = timeout_s
         self._process = subprocess.Popen(  # noqa: S603 - our own module, arguments as a list
-            [sys.executable, "-P", "-m", "dqa.clip.decoder", request.to_argument()],
+            [*_COMMAND, request.to_argument()],
             stdin=media,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

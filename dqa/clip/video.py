@@ -75,8 +75,9 @@ class _Decoder:
         self._read = 0
         self._is_iso = _DEMUXER[request.container] == "mov"
         track.codec_context.thread_count = 1
-        # A stream may change its size midway; the decoder itself then refuses what is over the limit.
-        track.codec_context.options = {"max_pixels": str(request.max_pixels)}
+        # A stream may change its size midway. The exact check comes with the frame; this one is for the decoder, which
+        # counts its padding too, to refuse before it takes the memory.
+        track.codec_context.options = {"max_pixels": str(2 * request.max_pixels + 2**18)}
 
     def run(self, corrupt: int) -> None:
         for frame in self._frames():
@@ -113,6 +114,7 @@ class _Decoder:
                 self._corrupt += 1
 
     def _send(self, frame: VideoFrame) -> None:
+        self._outlet.check_size(frame.width, frame.height)
         if self._canvas is None:
             self._canvas = _Canvas(frame, self._outlet)
         time_s = self._timeline.place(_seconds(frame.pts, frame.time_base))
