@@ -1,0 +1,118 @@
+"""Letta tool of the Director: refine or deliver, by the verdicts of this turn."""
+
+import json
+import os
+import re
+import time
+
+import httpx
+
+
+class _Trouble(Exception):
+    """What went wrong, and what to do about it, in words for the agent."""
+
+
+def _call(base: str, method: str, path: str, body: object = None, key: str = "", patience: float = 30.0) -> object:
+    """One JSON request to DQA's worker (DQA_URL) or to Letta (DQA_LETTA_URL).
+
+    It is repeated only where that can do no harm: reading, and posting under an idempotency key.
+    """
+    url = os.environ.get(f"{base}_URL", "").rstrip("/")
+    secret = os.environ.get("DQA_TOKEN" if base == "DQA" else f"{base}_KEY", "")
+    name = "DQA's worker" if base == "DQA" else "the Letta server"
+    if not url:
+        raise _Trouble(f"this tool does not know where {name} is", f"set {base}_URL for the agent: dqa agents deploy")
+    headers = {"Authorization": f"Bearer {secret}"} if secret else {}
+    if key:
+        headers["Idempotency-Key"] = key
+    attempts = 4 if method == "GET" or key else 1
+    for attempt in range(attempts):
+        try:
+            answer = httpx.request(
+                method, url + path, json=body, headers=headers, timeout=httpx.Timeout(patience, connect=5.0)
+            )
+        except httpx.HTTPError as problem:
+            if attempt + 1 == attempts:
+                said = type(problem).__name__
+                raise _Trouble(f"{name} does not answer ({said})", "start it with: dqa up, then try again") from None
+        else:
+            if answer.status_code not in (429, 502, 503, 504) or attempt + 1 == attempts:
+                break
+        time.sleep(0.5 * 2**attempt)
+    try:
+        data = answer.json()
+    except ValueError:
+        data = None
+    if answer.status_code >= 400:
+        detail = data.get("detail") if isinstance(data, dict) else None
+        what, _, fix = str(detail or f"{name} answered {answer.status_code}").partition("; ")
+        raise _Trouble(what, fix or "see its log")
+    return data
+
+
+def _returns(*names: str) -> list:
+    """What these tools returned in this turn, oldest first, as (name, data). The host's log, not the model's word."""
+    agent = os.environ.get("LETTA_AGENT_ID", "")
+    runs = _call("DQA_LETTA", "GET", f"/v1/runs/?agent_id={agent}&active=true&limit=10")
+    active = {run.get("id") for run in runs if isinstance(run, dict)}
+    found = _call("DQA_LETTA", "GET", f"/v1/agents/{agent}/messages?limit=200&order=desc")
+    results = []
+    for message in reversed(found):
+        wanted = message.get("message_type") == "tool_return_message" and message.get("name") in names
+        if not wanted or message.get("run_id") not in active:
+            continue
+        try:
+            data = json.loads(message.get("tool_return") or "")
+        except ValueError:
+            data = {"error": str(message.get("tool_return"))[:300], "fix": "see the tool's return"}
+        results.append((message["name"], data if isinstance(data, dict) else {"value": data}))
+    return results
+
+
+_GRADES = ["F", "C", "B-", "B", "B+", "A-", "A"]
+
+
+def _standard(name: str, fallback: str) -> str:
+    """A value of the quality_standards block, in either of its forms."""
+    agent = os.environ.get("LETTA_AGENT_ID", "")
+    try:
+        block = _call("DQA_LETTA", "GET", f"/v1/agents/{agent}/core-memory/blocks/quality_standards")
+    except _Trouble:
+        return fallback
+    found = re.search(rf'"?{name}"?[ \t]*:[ \t]*"?([A-F][+-]?|\d+)', str(block.get("value")))
+    return found[1] if found else fallback
+
+
+def _good_enough(verdict: dict) -> bool:
+    """At least the grade that quality_standards asks for, and not rejected."""
+    least = _standard("MIN_ACCEPTABLE_GRADE", "B")
+    least = least if least in _GRADES else "B"
+    grade = verdict.get("grade")
+    return grade in _GRADES and _GRADES.index(grade) >= _GRADES.index(least)
+
+
+def _shots() -> list:
+    """The verdicts of this turn, by the host's log."""
+    return [data for _, data in _returns("ask_cameraman")]
+
+
+def decide_next() -> str:
+    """Decide by the last verdict whether the clip is delivered or the prompt refined. Takes no arguments.
+
+    It counts the attempts of this turn itself, and reads MIN_ACCEPTABLE_GRADE and MAX_RETRIES from quality_standards.
+
+    Returns:
+        str: JSON: {"decision": "refine"} or {"decision": "deliver"}, nothing else: a tool rule reads it.
+    """
+    try:
+        shots = _shots()
+        retries = int(_standard("MAX_RETRIES", "3"))
+        last = shots[-1] if shots else {}
+        # A failure is not repeated here: its cause (a service that is down) would be the same.
+        refine = bool(last.get("id")) and not _good_enough(last) and len(shots) <= min(retries, 10)
+        return json.dumps({"decision": "refine" if refine else "deliver"})
+    except _Trouble as trouble:
+        what, fix = trouble.args
+        return json.dumps({"error": what, "fix": fix})
+    except Exception as problem:  # noqa: BLE001 - an agent needs words, not a traceback
+        return json.dumps({"error": f"{type(problem).__name__}: {problem}", "fix": "tell the operator; see dqa doctor"})

@@ -1,0 +1,94 @@
+"""Letta tool of the Tuner: one training step in the worker, which serialises them."""
+
+import json
+import os
+import time
+import uuid
+
+import httpx
+
+
+class _Trouble(Exception):
+    """What went wrong, and what to do about it, in words for the agent."""
+
+
+def _call(base: str, method: str, path: str, body: object = None, key: str = "", patience: float = 30.0) -> object:
+    """One JSON request to DQA's worker (DQA_URL) or to Letta (DQA_LETTA_URL).
+
+    It is repeated only where that can do no harm: reading, and posting under an idempotency key.
+    """
+    url = os.environ.get(f"{base}_URL", "").rstrip("/")
+    secret = os.environ.get("DQA_TOKEN" if base == "DQA" else f"{base}_KEY", "")
+    name = "DQA's worker" if base == "DQA" else "the Letta server"
+    if not url:
+        raise _Trouble(f"this tool does not know where {name} is", f"set {base}_URL for the agent: dqa agents deploy")
+    headers = {"Authorization": f"Bearer {secret}"} if secret else {}
+    if key:
+        headers["Idempotency-Key"] = key
+    attempts = 4 if method == "GET" or key else 1
+    for attempt in range(attempts):
+        try:
+            answer = httpx.request(
+                method, url + path, json=body, headers=headers, timeout=httpx.Timeout(patience, connect=5.0)
+            )
+        except httpx.HTTPError as problem:
+            if attempt + 1 == attempts:
+                said = type(problem).__name__
+                raise _Trouble(f"{name} does not answer ({said})", "start it with: dqa up, then try again") from None
+        else:
+            if answer.status_code not in (429, 502, 503, 504) or attempt + 1 == attempts:
+                break
+        time.sleep(0.5 * 2**attempt)
+    try:
+        data = answer.json()
+    except ValueError:
+        data = None
+    if answer.status_code >= 400:
+        detail = data.get("detail") if isinstance(data, dict) else None
+        what, _, fix = str(detail or f"{name} answered {answer.status_code}").partition("; ")
+        raise _Trouble(what, fix or "see its log")
+    return data
+
+
+def _returns(*names: str) -> list:
+    """What these tools returned in this turn, oldest first, as (name, data). The host's log, not the model's word."""
+    agent = os.environ.get("LETTA_AGENT_ID", "")
+    runs = _call("DQA_LETTA", "GET", f"/v1/runs/?agent_id={agent}&active=true&limit=10")
+    active = {run.get("id") for run in runs if isinstance(run, dict)}
+    found = _call("DQA_LETTA", "GET", f"/v1/agents/{agent}/messages?limit=200&order=desc")
+    results = []
+    for message in reversed(found):
+        wanted = message.get("message_type") == "tool_return_message" and message.get("name") in names
+        if not wanted or message.get("run_id") not in active:
+            continue
+        try:
+            data = json.loads(message.get("tool_return") or "")
+        except ValueError:
+            data = {"error": str(message.get("tool_return"))[:300], "fix": "see the tool's return"}
+        results.append((message["name"], data if isinstance(data, dict) else {"value": data}))
+    return results
+
+
+def dpo_training_step() -> str:
+    """Learn from the imported choices: one DPO step, done by the worker. Second step; no arguments.
+
+    Steps of overlapping triggers wait for one another in the worker; without new choices nothing is trained.
+
+    Returns:
+        str: JSON: {"id", "status": "done" | "nothing_new", "training_step", "loss", "new_patterns",
+            "model_confidence"}. On failure {"error", "fix"}.
+    """
+    try:
+        read = _returns("read_user_selections")
+        if not read or read[-1][1].get("error"):
+            raise _Trouble("the choices were not read in this turn", "call read_user_selections first")
+        body = {"user": os.environ["DQA_USER"]} if os.environ.get("DQA_USER") else {}
+        # A key of its own for each call: a repeated request is the same step, a later call is another.
+        step = _call("DQA", "POST", "/v1/tuner/steps", body, "step-" + str(uuid.uuid4()), patience=600.0)
+        names = ("id", "status", "training_step", "loss", "new_patterns", "model_confidence", "choices_new")
+        return json.dumps({name: step.get(name) for name in names})
+    except _Trouble as trouble:
+        what, fix = trouble.args
+        return json.dumps({"error": what, "fix": fix})
+    except Exception as problem:  # noqa: BLE001 - an agent needs words, not a traceback
+        return json.dumps({"error": f"{type(problem).__name__}: {problem}", "fix": "tell the operator; see dqa doctor"})

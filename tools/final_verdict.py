@@ -1,0 +1,153 @@
+"""Letta tool of the Verifier: the worker's own record as the verdict, logged to archival memory."""
+
+import hashlib
+import json
+import os
+import time
+import uuid
+
+import httpx
+
+
+class _Trouble(Exception):
+    """What went wrong, and what to do about it, in words for the agent."""
+
+
+def _call(base: str, method: str, path: str, body: object = None, key: str = "", patience: float = 30.0) -> object:
+    """One JSON request to DQA's worker (DQA_URL) or to Letta (DQA_LETTA_URL).
+
+    It is repeated only where that can do no harm: reading, and posting under an idempotency key.
+    """
+    url = os.environ.get(f"{base}_URL", "").rstrip("/")
+    secret = os.environ.get("DQA_TOKEN" if base == "DQA" else f"{base}_KEY", "")
+    name = "DQA's worker" if base == "DQA" else "the Letta server"
+    if not url:
+        raise _Trouble(f"this tool does not know where {name} is", f"set {base}_URL for the agent: dqa agents deploy")
+    headers = {"Authorization": f"Bearer {secret}"} if secret else {}
+    if key:
+        headers["Idempotency-Key"] = key
+    attempts = 4 if method == "GET" or key else 1
+    for attempt in range(attempts):
+        try:
+            answer = httpx.request(
+                method, url + path, json=body, headers=headers, timeout=httpx.Timeout(patience, connect=5.0)
+            )
+        except httpx.HTTPError as problem:
+            if attempt + 1 == attempts:
+                said = type(problem).__name__
+                raise _Trouble(f"{name} does not answer ({said})", "start it with: dqa up, then try again") from None
+        else:
+            if answer.status_code not in (429, 502, 503, 504) or attempt + 1 == attempts:
+                break
+        time.sleep(0.5 * 2**attempt)
+    try:
+        data = answer.json()
+    except ValueError:
+        data = None
+    if answer.status_code >= 400:
+        detail = data.get("detail") if isinstance(data, dict) else None
+        what, _, fix = str(detail or f"{name} answered {answer.status_code}").partition("; ")
+        raise _Trouble(what, fix or "see its log")
+    return data
+
+
+def _run() -> str:
+    """The id of the turn this tool is called in; empty where the Letta server can't be asked."""
+    agent = os.environ.get("LETTA_AGENT_ID", "")
+    try:
+        found = _call("DQA_LETTA", "GET", f"/v1/runs/?agent_id={agent}&active=true&limit=1") if agent else []
+    except _Trouble:
+        return ""
+    return str(found[0].get("id", "")) if isinstance(found, list) and found else ""
+
+
+def _evaluate(clip: str, text: str, channel: str = "") -> dict:
+    """The worker's record on this clip: asked for once a turn, then found again by its key.
+
+    So the tools of one turn share one evaluation, a repeated call waits for the one under way, and the next turn
+    looks at the clip afresh. Where the turn is unknown, only the channel that is needed is evaluated.
+    """
+    if not clip.strip() or not text.strip():
+        raise _Trouble("media and prompt are both needed", "give the clip's media id or path, and its prompt")
+    run = _run()
+    body = {"media": clip.strip(), "prompt": text, "wait": 20}
+    if os.environ.get("DQA_USER"):
+        body["user"] = os.environ["DQA_USER"]
+    if channel and not run:
+        body["channels"] = [channel]
+    turn = run or str(uuid.uuid4())
+    parts = [os.environ.get("LETTA_AGENT_ID", ""), turn, clip.strip(), text, *body.get("channels", [])]
+    key = hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    until = time.monotonic() + float(os.environ.get("DQA_PATIENCE_S") or 600)
+    while True:
+        record = _call("DQA", "POST", "/v1/evaluations", body, key, patience=40.0)
+        if isinstance(record, dict) and record.get("channels"):
+            return record
+        if time.monotonic() > until:
+            raise _Trouble("the evaluation takes longer than this tool may wait", "call the tool again: it goes on")
+
+
+def _verdict(record: dict, clip: str) -> dict:
+    """The record as agents read it: the worker's own figures, nothing of a model's."""
+    channels = record.get("channels") or {}
+    scores = {name: result.get("score") for name, result in channels.items()}
+    return {
+        "id": record.get("id"),
+        "video_id": clip,
+        "grade": record.get("grade"),
+        "final": record.get("final"),
+        "action": record.get("action"),
+        "prompt_adherence": record.get("prompt_adherence"),
+        "semantic_score": scores.get("semantic"),
+        "spatial_score": scores.get("spatial"),
+        "benchmark_score": scores.get("benchmark"),
+        "scores": scores,
+        "reasoning": record.get("reasoning"),
+        "advice": list(record.get("advice") or [])[:6],
+        "profile": record.get("profile"),
+    }
+
+
+def _archive(verdict: dict, created: object) -> object:
+    """Logs the evaluation to this agent's archival memory, once; what failed is said, and spoils nothing."""
+    agent = os.environ.get("LETTA_AGENT_ID", "")
+    if not agent:
+        return {"error": "not called by an agent", "fix": "none needed"}
+    entry = {
+        "video_id": verdict["video_id"],
+        "timestamp": created,
+        "scores": verdict["scores"],
+        "grade": verdict["grade"],
+        "evaluation": verdict["id"],
+    }
+    try:
+        place = f"/v1/agents/{agent}/archival-memory"
+        if not _call("DQA_LETTA", "GET", f"{place}?search={verdict['id']}&limit=1"):
+            _call("DQA_LETTA", "POST", place, {"text": json.dumps(entry), "tags": ["evaluation"]})
+    except _Trouble as trouble:
+        return {"error": trouble.args[0], "fix": trouble.args[1]}
+    return True
+
+
+def final_verdict(media: str, prompt: str) -> str:
+    """Give the final verdict on one clip, after semantic, spatial and benchmark evaluation.
+
+    All channels are weighed by the worker; nothing can be passed in, so that a score is never a guess.
+
+    Args:
+        media (str): The clip: a media id of the worker (md_...), or a path under its configured roots.
+        prompt (str): The prompt that the clip was made from, word for word.
+
+    Returns:
+        str: JSON: the worker's record in short: {"id", "grade", "final", "action", "prompt_adherence", "scores",
+            "reasoning", "advice", "archived", ...}. On failure {"error", "fix"}.
+    """
+    try:
+        record = _evaluate(media, prompt)
+        verdict = _verdict(record, media.strip())
+        return json.dumps({**verdict, "archived": _archive(verdict, record.get("created"))})
+    except _Trouble as trouble:
+        what, fix = trouble.args
+        return json.dumps({"error": what, "fix": fix})
+    except Exception as problem:  # noqa: BLE001 - an agent needs words, not a traceback
+        return json.dumps({"error": f"{type(problem).__name__}: {problem}", "fix": "tell the operator; see dqa doctor"})

@@ -1,0 +1,135 @@
+"""Letta tool of the Tuner: writes what was learned into quality_standards."""
+
+import json
+import os
+import time
+import uuid
+from urllib.parse import quote
+
+import httpx
+
+
+class _Trouble(Exception):
+    """What went wrong, and what to do about it, in words for the agent."""
+
+
+def _call(base: str, method: str, path: str, body: object = None, key: str = "", patience: float = 30.0) -> object:
+    """One JSON request to DQA's worker (DQA_URL) or to Letta (DQA_LETTA_URL).
+
+    It is repeated only where that can do no harm: reading, and posting under an idempotency key.
+    """
+    url = os.environ.get(f"{base}_URL", "").rstrip("/")
+    secret = os.environ.get("DQA_TOKEN" if base == "DQA" else f"{base}_KEY", "")
+    name = "DQA's worker" if base == "DQA" else "the Letta server"
+    if not url:
+        raise _Trouble(f"this tool does not know where {name} is", f"set {base}_URL for the agent: dqa agents deploy")
+    headers = {"Authorization": f"Bearer {secret}"} if secret else {}
+    if key:
+        headers["Idempotency-Key"] = key
+    attempts = 4 if method == "GET" or key else 1
+    for attempt in range(attempts):
+        try:
+            answer = httpx.request(
+                method, url + path, json=body, headers=headers, timeout=httpx.Timeout(patience, connect=5.0)
+            )
+        except httpx.HTTPError as problem:
+            if attempt + 1 == attempts:
+                said = type(problem).__name__
+                raise _Trouble(f"{name} does not answer ({said})", "start it with: dqa up, then try again") from None
+        else:
+            if answer.status_code not in (429, 502, 503, 504) or attempt + 1 == attempts:
+                break
+        time.sleep(0.5 * 2**attempt)
+    try:
+        data = answer.json()
+    except ValueError:
+        data = None
+    if answer.status_code >= 400:
+        detail = data.get("detail") if isinstance(data, dict) else None
+        what, _, fix = str(detail or f"{name} answered {answer.status_code}").partition("; ")
+        raise _Trouble(what, fix or "see its log")
+    return data
+
+
+def _returns(*names: str) -> list:
+    """What these tools returned in this turn, oldest first, as (name, data). The host's log, not the model's word."""
+    agent = os.environ.get("LETTA_AGENT_ID", "")
+    runs = _call("DQA_LETTA", "GET", f"/v1/runs/?agent_id={agent}&active=true&limit=10")
+    active = {run.get("id") for run in runs if isinstance(run, dict)}
+    found = _call("DQA_LETTA", "GET", f"/v1/agents/{agent}/messages?limit=200&order=desc")
+    results = []
+    for message in reversed(found):
+        wanted = message.get("message_type") == "tool_return_message" and message.get("name") in names
+        if not wanted or message.get("run_id") not in active:
+            continue
+        try:
+            data = json.loads(message.get("tool_return") or "")
+        except ValueError:
+            data = {"error": str(message.get("tool_return"))[:300], "fix": "see the tool's return"}
+        results.append((message["name"], data if isinstance(data, dict) else {"value": data}))
+    return results
+
+
+def _block(label: str) -> dict:
+    """A memory block of this agent, as the host has it now."""
+    agent = os.environ.get("LETTA_AGENT_ID", "")
+    return _call("DQA_LETTA", "GET", f"/v1/agents/{agent}/core-memory/blocks/{label}")
+
+
+def _step() -> dict:
+    """The training step of this turn; trouble where it failed or was left out, so that nothing claims success."""
+    steps = _returns("dpo_training_step")
+    if not steps or steps[-1][1].get("error") or not steps[-1][1].get("status"):
+        raise _Trouble("no training step succeeded in this turn", "nothing was written; see dpo_training_step")
+    return steps[-1][1]
+
+
+def _state() -> dict:
+    """What the worker has learned for this user, as it stands now."""
+    user = os.environ.get("DQA_USER", "")
+    return _call("DQA", "GET", "/v1/tuner" + (f"?user={quote(user)}" if user else ""))
+
+
+def _write(label: str, state: dict) -> bool:
+    """Sets the worker's keys in a block; every other key, and the block's form, stay. False if nothing changed.
+
+    The worker edits the text; it is written only if nobody wrote in between, and asked for anew otherwise. The host
+    has no other lock.
+    """
+    for _ in range(6):
+        block = _block(label)
+        body = {"block": block.get("value") or "", "values": (state.get("blocks") or {}).get(label) or {}}
+        text = _call("DQA", "POST", "/v1/tuner/render", body, "render-" + str(uuid.uuid4())).get("block")
+        if text == block.get("value"):
+            return False
+        if _block(label).get("value") == block.get("value"):
+            try:
+                _call("DQA_LETTA", "PATCH", f"/v1/blocks/{block['id']}", {"value": text})
+            except _Trouble as trouble:
+                if "409" not in trouble.args[0]:
+                    raise
+            else:
+                return True
+        time.sleep(0.2)
+    raise _Trouble(f"the block {label} is being written by others all the time", "try again later: nothing was lost")
+
+
+def update_quality_standards() -> str:
+    """Write FAILURE_PATTERNS and what else was learned into quality_standards. Third step; no arguments.
+
+    Only after a successful dpo_training_step of the same turn. Foreign keys in the block stay as they are.
+
+    Returns:
+        str: JSON: {"updated": true | false, "keys"}. On failure {"error", "fix"}.
+    """
+    try:
+        _step()
+        state = _state()
+        changed = _write("quality_standards", state)
+        keys = (state.get("blocks") or {}).get("quality_standards") or {}
+        return json.dumps({"updated": changed, "keys": sorted(keys)})
+    except _Trouble as trouble:
+        what, fix = trouble.args
+        return json.dumps({"error": what, "fix": fix})
+    except Exception as problem:  # noqa: BLE001 - an agent needs words, not a traceback
+        return json.dumps({"error": f"{type(problem).__name__}: {problem}", "fix": "tell the operator; see dqa doctor"})
