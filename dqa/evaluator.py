@@ -30,10 +30,14 @@ from dqa.prompt.parse import Prompt
 from dqa.reasoning import advice, reasoning
 from dqa.record import ChannelName, ChannelResult, EvaluationRecord, Reproduce
 from dqa.synthesis import synthesise
+from dqa.taste.learn import Taste
 
 log = structlog.get_logger(__name__)
 
 CHANNELS: tuple[ChannelName, ...] = get_args(ChannelName)
+TasteSource = Callable[[str, int | None], Taste | None]
+"""A user's taste, the serving one (version None) or that of a version; None when there is none."""
+
 Progress = Callable[[str, float], None]
 """Called with a stage and the share done, 0 to 1; may raise :class:`~dqa.errors.Cancelled` to stop."""
 
@@ -55,6 +59,7 @@ class Options(TypedDict, total=False):
         channels: which to judge; default all. The others are in the record as ``unavailable``.
         evaluation_id: the record's id; default a new one.
         media_name: what the record calls the media; default its absolute path.
+        taste_version: which version of the user's taste judges; default the serving one.
         roots: folders the media must lie under; default any: the caller's own choice.
         progress: told of each stage; raises ``Cancelled`` to stop.
     """
@@ -64,6 +69,7 @@ class Options(TypedDict, total=False):
     channels: Sequence[ChannelName] | None
     evaluation_id: str | None
     media_name: str | None
+    taste_version: int | None
     roots: Sequence[Path] | None
     progress: Progress | None
 
@@ -77,6 +83,7 @@ class _Request:
     roots: Sequence[Path] | None
     prompt: Prompt
     user: str
+    taste: Taste | None
     seed: int
     channels: tuple[ChannelName, ...]
     evaluation_id: str
@@ -88,6 +95,7 @@ class Evaluator:
     Args:
         settings: limits, state folder, default user and seed.
         profile: default the one that ``settings`` names.
+        taste: finds a user's taste, the serving one or that of a version; default nobody has one.
 
     Raises:
         ConfigError: there is no such profile.
@@ -95,7 +103,7 @@ class Evaluator:
         InsufficientMemory: it does not fit the memory budget.
     """
 
-    def __init__(self, settings: Settings, profile: Profile | None = None) -> None:
+    def __init__(self, settings: Settings, profile: Profile | None = None, taste: TasteSource | None = None) -> None:
         self.settings = settings
         self.profile = profile or load_profile(settings.profile)
         if not self.profile.ready:
@@ -103,6 +111,7 @@ class Evaluator:
                 f"profile {self.profile.name} can be planned for, but not evaluated with in this version",
                 fix="use --profile embedded",
             )
+        self._taste = taste or _nobody
         self.pool = ModelPool(self.profile, settings.home)
         self._plan = plan(self.profile.components, "auto", settings.budget_gb or self.profile.budget_gb)
         if not self._plan.fits:
@@ -148,12 +157,14 @@ class Evaluator:
 
     def _request(self, media: Path, prompt: str, options: Options) -> _Request:
         channels, seed = options.get("channels"), options.get("seed")
+        user = options.get("user") or self.settings.user
         return _Request(
             media=media,
             media_name=options.get("media_name") or str(media.absolute()),
             roots=options.get("roots"),
             prompt=parse_prompt(check_prompt(prompt)),
-            user=options.get("user") or self.settings.user,
+            user=user,
+            taste=self._taste(user, options.get("taste_version")),
             seed=self.settings.seed if seed is None else seed,
             channels=CHANNELS if channels is None else tuple(channels),
             evaluation_id=options.get("evaluation_id") or new_id("ev"),
@@ -173,7 +184,7 @@ class Evaluator:
                 results[name] = ChannelResult(status="unavailable", reason="Not asked for in this evaluation.")
                 continue
             began = time.perf_counter()
-            context = EvaluationContext(user=request.user, seed=request.seed, results=dict(results))
+            context = EvaluationContext(request.user, request.seed, request.taste, dict(results))
             results[name] = self._ask(name, observation, request.prompt, context)
             timings[name] = time.perf_counter() - began
         return results
@@ -238,6 +249,7 @@ class Evaluator:
                 profile_sha256=self.profile.sha256,
                 channels=request.channels,
                 seed=request.seed,
+                taste_version=request.taste.version if request.taste else None,
             ),
             timings_s=timings,
             memory=self._memory(),
@@ -283,6 +295,11 @@ def _evaluator(settings: Settings) -> Evaluator:
     if not _last or _last[0][0] != settings:
         _last[:] = [(settings, Evaluator(settings))]
     return _last[0][1]
+
+
+def _nobody(user: str, version: int | None) -> Taste | None:
+    del user, version
+    return None
 
 
 def _silent(stage: str, share: float) -> None:

@@ -100,7 +100,10 @@ class ChannelResult(_Part):
 
 
 class Reproduce(_Part):
-    """Everything ``dqa reproduce`` needs to run the same evaluation again and compare."""
+    """Everything ``dqa reproduce`` needs to run the same evaluation again and compare.
+
+    ``taste_version`` is the version of the user's taste that judged preference; null when there was none.
+    """
 
     dqa_version: str
     media: str
@@ -111,6 +114,7 @@ class Reproduce(_Part):
     profile_sha256: str
     channels: tuple[ChannelName, ...]
     seed: int
+    taste_version: int | None = None
 
 
 class EvaluationRecord(BaseModel):

@@ -14,6 +14,7 @@ from typing import ClassVar, Protocol
 from dqa.measure.observation import Observation
 from dqa.prompt.parse import Prompt
 from dqa.record import ChannelName, ChannelResult, ModelIdentity
+from dqa.taste.learn import Taste
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +37,11 @@ class ChannelFacts:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationContext:
-    """What else an evaluation knows: whose taste, the seed, and the results of the channels before this one."""
+    """What else an evaluation knows: the user, the seed, the user's taste if there is one, the channels before this."""
 
     user: str = "default"
     seed: int = 0
+    taste: Taste | None = None
     results: Mapping[ChannelName, ChannelResult] = field(default_factory=dict[ChannelName, ChannelResult])
 
 

@@ -71,10 +71,10 @@ def make_evaluator(settings: Settings) -> EvaluatorLike:
     # More threads than one are slower on small, busy machines; must be set before torch is first imported.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     try:
-        from dqa.evaluator import Evaluator
+        from dqa.graders import evaluator_with_taste
     except ModuleNotFoundError as error:
         raise _not_installed(error, "embedded") from None
-    return Evaluator(settings)
+    return evaluator_with_taste(settings)
 
 
 def open_store(settings: Settings) -> StoreLike:

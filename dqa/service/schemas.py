@@ -62,3 +62,67 @@ class Health(BaseModel):
     status: Literal["ok", "ready"]
     version: str
     workers_ready: int | None = None
+
+
+_Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+
+
+class SelectionRequest(_Strict):
+    """A choice between two evaluations."""
+
+    test_id: _Name = Field(description="the choice's own name; a user has each once")
+    a: _Name = Field(description="an evaluation id")
+    b: _Name = Field(description="another evaluation id")
+    chosen: Literal["a", "b", "tie"]
+    user: _Name | None = Field(None, description="whose choice; default the service's user")
+
+
+class SelectionKept(BaseModel):
+    """A choice as it is kept."""
+
+    test_id: str
+    user: str
+    a: str
+    b: str
+    chosen: Literal["a", "b", "tie"]
+    source: str
+    created: str
+    seq: int
+
+
+class SelectionPage(BaseModel):
+    """Choices in the order they came; ``next`` is the ``after`` of the following page."""
+
+    items: list[SelectionKept]
+    next: int | None
+
+
+class TunerStepRequest(_Strict):
+    """Whose choices to learn from."""
+
+    user: _Name | None = Field(None, description="default the service's user")
+
+
+class TunerStep(BaseModel):
+    """What a training step told."""
+
+    training_step: int
+    loss: float | None = Field(
+        description="mean Bradley-Terry log loss over the choices, in nats; null without choices"
+    )
+    new_patterns: list[str]
+    model_confidence: float = Field(description="share of the prior's uncertainty that the choices removed, 0 to 1")
+    choices_seen: int
+    new_choices: int
+    unresolved: list[str] = Field(description="test_ids whose clips have no evaluation here")
+    patterns: list[str]
+    loss_trend: list[float | None]
+    created: str | None = None
+
+
+class TunerState(BaseModel):
+    """A user's taste over time; ``steps`` newest first."""
+
+    user: str
+    version: int | None
+    steps: list[TunerStep]

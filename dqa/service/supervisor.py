@@ -18,7 +18,7 @@ from dqa.store import Store
 
 log = structlog.get_logger(__name__)
 
-REAL_EVALUATOR = "dqa.evaluator:Evaluator"
+REAL_EVALUATOR = "dqa.graders:evaluator_with_taste"
 _LOOK_S = 0.5
 _GRACE_S = 3.0
 """How long a cancelled evaluation may take to stop by itself."""

@@ -14,15 +14,19 @@ from dqa.store.engine import create, reading, writing
 from dqa.store.jobs import ENDED, Jobs
 from dqa.store.media import MediaShelf
 from dqa.store.migrate import migrate
+from dqa.store.selections import Selections
 from dqa.store.tables import jobs, media, media_locations
+from dqa.store.tuner import Tuner
 
 
 class Store:
-    """Evaluations, media and jobs in one database. Threads may share it; each process opens its own.
+    """Evaluations, media, jobs, choices and tastes in one database. Threads may share it; each process opens its own.
 
     Attributes:
         jobs: evaluations asked of the service.
         media: uploads.
+        selections: choices between two evaluations.
+        tuner: what was learned from them.
     Every method raises :class:`~dqa.errors.UnavailableError` when the database fails.
     """
 
@@ -30,6 +34,8 @@ class Store:
         self._engine = engine
         self.jobs = Jobs(engine)
         self.media = MediaShelf(engine, home / "media")
+        self.selections = Selections(engine)
+        self.tuner = Tuner(engine)
 
     @classmethod
     def open(cls, settings: Settings) -> Store:

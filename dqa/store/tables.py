@@ -94,3 +94,32 @@ idempotency = Table(
     Column("created", Float, nullable=False),
 )
 """What each ``Idempotency-Key`` made, so that a repeated POST gets the same thing and makes nothing new."""
+
+selections = Table(
+    "selections",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("user", String(200), nullable=False),
+    Column("test_id", String(200), nullable=False),
+    Column("a", String(200), nullable=False),
+    Column("b", String(200), nullable=False),
+    Column("chosen", String(3), nullable=False),
+    Column("source", String(16), nullable=False),
+    Column("created", String(40), nullable=False),
+    Index("selections_once", "user", "test_id", unique=True),
+    sqlite_autoincrement=True,
+)
+"""A/B choices, append-only, each ``test_id`` of a user once. ``a`` and ``b`` are evaluation ids, or what a memory block
+called the clips; ``chosen`` is ``a``, ``b`` or ``tie``."""
+
+tuner_steps = Table(
+    "tuner_steps",
+    metadata,
+    Column("user", String(200), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("created", String(40), nullable=False),
+    Column("consumed", Integer, nullable=False),
+    Column("output", Text, nullable=False),
+    Column("taste", Text, nullable=False),
+)
+"""Training steps: the last selection each has seen (``consumed``), the model it made (``taste``), what it told."""

@@ -7,13 +7,13 @@ Names are stable and versioned; what an evaluation could not judge is NaN, never
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dqa.record import AxisName, ChannelName, EvaluationRecord
+from dqa.record import AxisName, ChannelName, ChannelResult
 
 FEATURES_VERSION = 1
 """Changes whenever a name or its meaning does; a model is never used with features of another version."""
@@ -40,9 +40,9 @@ Vector = NDArray[np.float64]
 """d values, centred and scaled; NaN where the evaluation has no score."""
 
 
-def features(record: EvaluationRecord) -> Vector:
-    """The features of one evaluation: shape (d,), NaN for what was not judged."""
-    values = [_score(record, name) for name in NAMES]
+def features(results: Mapping[ChannelName, ChannelResult]) -> Vector:
+    """The features of an evaluation's channel results: shape (d,), NaN for what was not judged."""
+    values = [_score(results, name) for name in NAMES]
     raw = np.array([math.nan if value is None else value for value in values], dtype=np.float64)
     return (raw - 0.5) / 0.25
 
@@ -64,13 +64,13 @@ def centred(vector: Vector, typical: Sequence[Vector]) -> Vector:
     return np.nan_to_num(vector - mean, nan=0.0)
 
 
-def _score(record: EvaluationRecord, name: str) -> float | None:
+def _score(results: Mapping[ChannelName, ChannelResult], name: str) -> float | None:
     group, _, part = name.partition(":")
     if group == "channel":
-        return next((r.score for n, r in record.channels.items() if n == part), None)
+        return next((r.score for n, r in results.items() if n == part), None)
     if group == "dimension":
-        benchmark = record.channels.get("benchmark")
+        benchmark = results.get("benchmark")
         dimension = (benchmark.dimensions or {}).get(part) if benchmark else None
         return dimension.score if dimension else None
-    reward = record.channels.get("visionreward")
+    reward = results.get("visionreward")
     return next((axis.score for n, axis in ((reward.axes if reward else None) or {}).items() if n == part), None)

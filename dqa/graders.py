@@ -1,0 +1,41 @@
+"""The evaluator as the surfaces use it: with the tastes that the store keeps."""
+
+from __future__ import annotations
+
+import structlog
+
+from dqa.config import Settings
+from dqa.errors import DQAError
+from dqa.evaluator import Evaluator
+from dqa.store import Store
+from dqa.taste.learn import Taste
+
+log = structlog.get_logger(__name__)
+
+
+def evaluator_with_taste(settings: Settings) -> Evaluator:
+    """An evaluator that judges preference by what each user chose before.
+
+    Raises:
+        ConfigError: there is no such profile.
+        UnavailableError: the profile can't be used.
+    """
+    return Evaluator(settings, taste=StoredTastes(settings).find)
+
+
+class StoredTastes:
+    """Tastes from the store, opened on first use. A store that fails costs the preference channel, no verdict."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._store: Store | None = None
+
+    def find(self, user: str, version: int | None) -> Taste | None:
+        """The serving taste of a user, or that of a version; None when there is none, or no store."""
+        try:
+            if self._store is None:
+                self._store = Store.open(self._settings)
+            return self._store.tuner.taste(user, version)
+        except DQAError as error:
+            log.warning("no taste can be read", error=error.sentence())
+            return None

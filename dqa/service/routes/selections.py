@@ -1,0 +1,50 @@
+"""``/v1/selections``: choices between two evaluations."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import JSONResponse, Response
+
+from dqa.service.context import KeyHeader, ServiceDep
+from dqa.service.problems import EVERYWHERE, documented
+from dqa.service.schemas import SelectionKept, SelectionPage, SelectionRequest
+from dqa.store.selections import Selection
+
+router = APIRouter(prefix="/v1/selections", tags=["choices"], responses=EVERYWHERE)
+
+
+@router.post(
+    "",
+    status_code=201,
+    summary="Record a choice",
+    response_model=SelectionKept,
+    responses={
+        200: {"model": SelectionKept, "description": "It was recorded before"},
+        **documented(408, 409, 413, 415),
+    },
+)
+def select(asked: SelectionRequest, service: ServiceDep, key: KeyHeader = None) -> Response:
+    """The ``test_id`` makes it idempotent: the same choice again is answered with the first one."""
+    del key
+    user = asked.user or service.settings.user
+    kept, new = service.store.selections.add(Selection(user, asked.test_id, asked.a, asked.b, asked.chosen))
+    return JSONResponse(_body(kept).model_dump(), 201 if new else 200)
+
+
+@router.get("", summary="List choices in the order they came", response_model=SelectionPage)
+def list_selections(
+    service: ServiceDep,
+    user: Annotated[str | None, Query(max_length=200, pattern=r"^[^\x00]*$")] = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    after: Annotated[int, Query(ge=0, le=2**53, description="`next` of the page before")] = 0,
+) -> SelectionPage:
+    found = service.store.selections.page(user, limit + 1, after)
+    page = found[:limit]
+    return SelectionPage(items=[_body(s) for s in page], next=page[-1].seq if len(found) > limit else None)
+
+
+def _body(selection: Selection) -> SelectionKept:
+    names = ("test_id", "user", "a", "b", "chosen", "source", "created", "seq")
+    return SelectionKept.model_validate({name: getattr(selection, name) for name in names})
