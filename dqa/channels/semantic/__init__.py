@@ -1,0 +1,1 @@
+"""Semantic channel: what is in the video?"""
