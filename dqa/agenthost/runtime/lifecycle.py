@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import signal
 import subprocess
 import sys
 import time
@@ -84,6 +85,7 @@ def status(settings: Settings, agents: AgentsProbe | None = None) -> Status:
         letta_password_file=str(password) if read_secret(password) else None,
         agents=agents(link) if agents and well else {},
         processes=tuple(_process_status(p) for p in state.processes.values()),
+        supervised=is_held(layout.supervisor_lock),
     )
 
 
@@ -205,8 +207,8 @@ def _sweep(layout: Layout, tell: Tell) -> bool:
     left = [process for process in known if processes.find(process)]
     if left or processes.marked(layout.marker):
         tell("ending what an earlier run left behind")
-    for process in left:
-        processes.stop(process)
+    for process in reversed(left):
+        processes.stop(process, ask=signal.SIGINT)  # PostgreSQL waits for its clients at a SIGTERM
     remaining = processes.kill(processes.marked(layout.marker))
     stubborn = sorted({p.pid for p in remaining} | {p.pid for p in left if processes.find(p)})
     if stubborn:

@@ -73,7 +73,7 @@ class ProcessStatus:
 
 @dataclass(frozen=True)
 class Status:
-    """What ``dqa status`` says."""
+    """What ``dqa status`` says. ``supervised``: something starts the processes again if they end."""
 
     service_url: str
     service_healthy: bool
@@ -82,6 +82,7 @@ class Status:
     letta_password_file: str | None
     agents: Mapping[str, AgentStatus] = field(default_factory=dict[str, AgentStatus])
     processes: tuple[ProcessStatus, ...] = ()
+    supervised: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """The form of ``dqa status --json``."""

@@ -55,11 +55,6 @@ class Board:
         with self._lock:
             return all(self._state.processes[name].phase == "healthy" for name in names)
 
-    def process(self, name: str) -> ProcessId | None:
-        """The process ``name`` as last noted."""
-        with self._lock:
-            return self._state.processes[name].process
-
     def erase(self) -> None:
         """Takes the state away: nothing runs any more."""
         with self._lock:
@@ -75,6 +70,7 @@ class Watcher:
         self._stopping = stopping
         self._marker = plan.layout.marker
         self._patience_s = plan.patience_s
+        self._process: subprocess.Popen[bytes] | None = None
 
     def run(self) -> None:
         """The thread."""
@@ -97,7 +93,7 @@ class Watcher:
         """Runs the service until it ends; returns why."""
         self._board.note(self._service.name, "starting")
         try:
-            process = self._service.start()
+            process = self._process = self._service.start()
         except DQAError as error:
             return error.sentence()
         except (OSError, subprocess.SubprocessError) as error:
@@ -135,6 +131,15 @@ class Watcher:
             processes.stop(known, ask=self._service.ask)
         process.wait()
 
+    def end(self) -> None:
+        """Ends the service, after :meth:`run` has returned or will start nothing more."""
+        if self._process is None:
+            return
+        known = identify(self._process.pid)
+        if self._process.poll() is None:
+            self._end(self._process, known)
+        self._board.note(self._service.name, "stopped")
+
     def _say(self, text: str) -> None:
         stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         sys.stderr.write(f"{stamp} {self._service.name}: {text}\n")
@@ -151,13 +156,14 @@ def supervise(plan: Plan) -> int:
     plan.state.supervisor = identify(os.getpid()) or plan.state.supervisor
     listed = services_of(plan)
     board = Board(plan, [service.name for service in listed])
-    threads = [threading.Thread(target=Watcher(s, board, stopping, plan).run, daemon=True) for s in listed]
+    watchers = [Watcher(service, board, stopping, plan) for service in listed]
+    threads = [threading.Thread(target=watcher.run, daemon=True) for watcher in watchers]
     for thread in threads:
         thread.start()
     while not stopping.wait(_CHECK_EVERY_S):
         for path in (plan.home / "logs").glob("*.log"):
             trim(path)
-    _stop_all(listed, board, threads, plan)
+    _stop_all(watchers, threads, plan, board)
     return 0
 
 
@@ -171,18 +177,16 @@ def _stop_on_signal(stopping: threading.Event) -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the terminal of dqa up may close
 
 
-def _stop_all(listed: list[Service], board: Board, threads: list[threading.Thread], plan: Plan) -> None:
-    for service in reversed(listed):
-        known = board.process(service.name)
-        if known is not None:
-            processes.stop(known, ask=service.ask)
-        board.note(service.name, "stopped")
+def _stop_all(watchers: list[Watcher], threads: list[threading.Thread], plan: Plan, board: Board) -> None:
+    for watcher in reversed(watchers):
+        watcher.end()
     # A watcher may be in the middle of a preparation, such as a migration: its program is ended here.
-    left = processes.kill(processes.marked(plan.layout.marker))
+    processes.kill(processes.marked(plan.layout.marker))
     for thread in threads:
         thread.join(timeout=5.0)
-    left = processes.kill({*left, *processes.marked(plan.layout.marker)})
-    if not left:
+    for watcher in reversed(watchers):
+        watcher.end()
+    if not processes.kill(processes.marked(plan.layout.marker)):
         board.erase()
 
 
