@@ -75,17 +75,17 @@ def dpo_training_step() -> str:
     Steps of overlapping triggers wait for one another in the worker; without new choices nothing is trained.
 
     Returns:
-        str: JSON: {"id", "status": "done" | "nothing_new", "training_step", "loss", "new_patterns",
-            "model_confidence"}. On failure {"error", "fix"}.
+        str: JSON: {"training_step", "loss", "new_patterns", "model_confidence", "new_choices", "choices_seen"}.
+            On failure {"error", "fix"}.
     """
     try:
         read = _returns("read_user_selections")
         if not read or read[-1][1].get("error"):
             raise _Trouble("the choices were not read in this turn", "call read_user_selections first")
         body = {"user": os.environ["DQA_USER"]} if os.environ.get("DQA_USER") else {}
-        # A key of its own for each call: a repeated request is the same step, a later call is another.
+        # Repeating it is harmless: the worker consumes each choice in exactly one step.
         step = _call("DQA", "POST", "/v1/tuner/steps", body, "step-" + str(uuid.uuid4()), patience=600.0)
-        names = ("id", "status", "training_step", "loss", "new_patterns", "model_confidence", "choices_new")
+        names = ("training_step", "loss", "new_patterns", "model_confidence", "new_choices", "choices_seen")
         return json.dumps({name: step.get(name) for name in names})
     except _Trouble as trouble:
         what, fix = trouble.args

@@ -79,48 +79,44 @@ def _block(label: str) -> dict:
 def _step() -> dict:
     """The training step of this turn; trouble where it failed or was left out, so that nothing claims success."""
     steps = _returns("dpo_training_step")
-    if not steps or steps[-1][1].get("error") or not steps[-1][1].get("status"):
+    if not steps or steps[-1][1].get("error") or "training_step" not in steps[-1][1]:
         raise _Trouble("no training step succeeded in this turn", "nothing was written; see dpo_training_step")
     return steps[-1][1]
 
 
-def _state() -> dict:
-    """What the worker has learned for this user, as it stands now."""
-    user = os.environ.get("DQA_USER", "")
-    return _call("DQA", "GET", "/v1/tuner" + (f"?user={quote(user)}" if user else ""))
+def _write(label: str) -> dict:
+    """Has the worker set its own keys in a block; every other key, and the block's form, stay.
 
-
-def _write(label: str, state: dict) -> bool:
-    """Sets the worker's keys in a block; every other key, and the block's form, stay. False if nothing changed.
-
-    The worker edits the text; it is written only if nobody wrote in between, and asked for anew otherwise. The host
-    has no other lock.
+    The text is written only if nobody wrote in between, and made anew otherwise: the host has no other lock.
     """
     for _ in range(6):
         block = _block(label)
-        body = {"block": block.get("value") or "", "values": (state.get("blocks") or {}).get(label) or {}}
-        text = _call("DQA", "POST", "/v1/tuner/render", body, "render-" + str(uuid.uuid4())).get("block")
-        if text == block.get("value"):
-            return False
+        body = {"label": label, "block": block.get("value") or ""}
+        if os.environ.get("DQA_USER"):
+            body["user"] = os.environ["DQA_USER"]
+        made = _call("DQA", "POST", "/v1/tuner/blocks", body, "block-" + str(uuid.uuid4()))
+        if made["block"] == block.get("value"):
+            return {"updated": False, "keys": made["keys"]}
         if _block(label).get("value") == block.get("value"):
             try:
-                _call("DQA_LETTA", "PATCH", f"/v1/blocks/{block['id']}", {"value": text})
+                _call("DQA_LETTA", "PATCH", f"/v1/blocks/{block['id']}", {"value": made["block"]})
             except _Trouble as trouble:
                 if "409" not in trouble.args[0]:
                     raise
             else:
-                return True
+                return {"updated": True, "keys": made["keys"]}
         time.sleep(0.2)
-    raise _Trouble(f"the block {label} is being written by others all the time", "try again later: nothing was lost")
+    raise _Trouble(f"others write the block {label} all the time", "try again later: nothing was lost")
 
 
 def _archive(entry: dict) -> bool:
     """Logs a step to this agent's archival memory, once."""
     agent = os.environ.get("LETTA_AGENT_ID", "")
     place = f"/v1/agents/{agent}/archival-memory"
-    if _call("DQA_LETTA", "GET", f"{place}?search={quote(str(entry['id']))}&limit=1"):
+    name = f"{os.environ.get('DQA_USER') or 'default'}: training step {entry['training_step']};"
+    if _call("DQA_LETTA", "GET", f"{place}?search={quote(name)}&limit=1"):
         return False
-    _call("DQA_LETTA", "POST", place, {"text": json.dumps(entry), "tags": ["training"]})
+    _call("DQA_LETTA", "POST", place, {"text": f"{name} {json.dumps(entry)}", "tags": ["training"]})
     return True
 
 
@@ -138,10 +134,10 @@ def log_training_metrics() -> str:
         written = [data for _, data in _returns("update_quality_standards")]
         if not written or written[-1].get("error"):
             raise _Trouble("quality_standards was not written in this turn", "nothing was logged; see that tool")
-        _write("session_state", _state())
+        _write("session_state")
         metrics = {name: step.get(name) for name in ("training_step", "loss", "new_patterns", "model_confidence")}
-        archived = step.get("status") == "done" and _archive({"id": step.get("id"), **metrics})
-        return json.dumps({**metrics, "status": step.get("status"), "archived": archived})
+        archived = bool(step.get("new_choices")) and _archive(metrics)
+        return json.dumps({**metrics, "new_choices": step.get("new_choices"), "archived": archived})
     except _Trouble as trouble:
         what, fix = trouble.args
         return json.dumps({"error": what, "fix": fix})
