@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import dqa
-from dqa.cli import batch, doctor, evaluate, models, plan, reproduce, serve, status
+from dqa.cli import batch, choose, doctor, evaluate, models, plan, reproduce, serve, status, tuner
 from dqa.cli.output import emit
 
 app = typer.Typer(
@@ -41,6 +41,8 @@ def root(
 app.command("evaluate", short_help="Grade a clip, or rank several of one prompt.")(evaluate.command)
 app.command("batch", short_help="Grade every line of a manifest; resumable.")(batch.command)
 app.command("reproduce", short_help="Run an evaluation again and compare.")(reproduce.command)
+app.command("choose", short_help="Say which of two graded clips is better.")(choose.command)
+app.add_typer(tuner.app, name="tuner", short_help="Learn from choices; predict one.")
 app.command("serve")(serve.command)
 app.command("status")(status.command)
 app.command("plan")(plan.command)

@@ -12,7 +12,7 @@ import typer
 from dqa.cli import runtime
 from dqa.cli.logs import crash_sentence, failed_channels
 from dqa.cli.options import AsJson, Home, ProfileName, Quiet, Seed, User
-from dqa.cli.output import emit, say
+from dqa.cli.output import emit_record, say
 from dqa.cli.progress import Progress, make_progress
 from dqa.cli.recorder import Recorder
 from dqa.config import Settings
@@ -108,7 +108,7 @@ def _judge_all(
 
 
 def _judge(evaluator: runtime.EvaluatorLike, path: Path, prompt: str, progress: Progress, *, pictures: bool) -> _Judged:
-    evaluation = evaluator.run(path, prompt, progress=progress.stage)
+    evaluation = evaluator.run(path, prompt, media_name=runtime.media_name(path), progress=progress.stage)
     view = None
     if pictures:
         from dqa.report.view import clip_view
@@ -127,7 +127,7 @@ def _tell(path: Path, error: DQAError) -> None:
 def _show(judged: Sequence[_Judged], *, as_json: bool, alone: bool) -> None:
     if as_json:
         for item in judged:
-            emit(item.record.to_json())
+            emit_record(item.record)
         return
     from dqa.cli.card import show_card, show_ranking
 

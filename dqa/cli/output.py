@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from typing import Any
 
+from dqa.record import EvaluationRecord
 from dqa.report.text import clean
 
-__all__ = ["StdoutClosed", "clean", "emit", "emit_json", "one_line", "say"]
+__all__ = ["StdoutClosed", "clean", "emit", "emit_json", "emit_record", "one_line", "say"]
+
+
+_UNRULY = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+"""Characters outside ASCII that break lines or steer a terminal; in JSON they only stand inside strings."""
 
 
 class StdoutClosed(Exception):
@@ -37,6 +43,11 @@ def emit(text: str) -> None:
 def emit_json(value: Any) -> None:
     """Writes ``value`` to stdout as one line of JSON."""
     emit(json.dumps(value, ensure_ascii=True, allow_nan=False))
+
+
+def emit_record(record: EvaluationRecord) -> None:
+    """Writes a record to stdout on one line, whoever splits it: JSON leaves U+2028 and its like as they are."""
+    emit(_UNRULY.sub(lambda found: f"\\u{ord(found.group()):04x}", record.to_json()))
 
 
 def say(text: str) -> None:

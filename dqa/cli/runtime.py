@@ -77,6 +77,11 @@ def make_evaluator(settings: Settings) -> EvaluatorLike:
     return evaluator_with_taste(settings)
 
 
+def media_name(path: Path) -> str:
+    """What a record calls a clip: its absolute path, with bytes that are not UTF-8 spelled out, as JSON requires."""
+    return os.fsencode(path.absolute()).decode("utf-8", "backslashreplace")
+
+
 def open_store(settings: Settings) -> StoreLike:
     """The store in the state folder."""
     from dqa.store import Store
