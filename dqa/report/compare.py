@@ -109,12 +109,12 @@ def _headline(first: EvaluationRecord, second: EvaluationRecord, names: tuple[st
 
 
 def _clause(difference: Difference) -> str:
-    text = f"{difference.channel} {difference.first:.2f} to {difference.second:.2f}"
+    text = f"{difference.channel} {difference.first:.2f} against {difference.second:.2f}"
     # Only parts that pull the same way explain the channel's gap.
     pulling = [p for p in difference.parts if p.gap * difference.gap > 0 and abs(p.gap) >= NOTABLE][:2]
     if not pulling:
         return text
-    return f"{text} (mostly {', '.join(f'{p.name} {p.first:.2f} to {p.second:.2f}' for p in pulling)})"
+    return f"{text} (mostly {', '.join(f'{p.name} {p.first:.2f} against {p.second:.2f}' for p in pulling)})"
 
 
 def _parts(one: ChannelResult, two: ChannelResult) -> list[Part]:
