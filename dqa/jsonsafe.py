@@ -11,6 +11,9 @@ from pydantic_core import from_json
 from dqa.errors import InputError
 
 MAX_DEPTH = 64
+MAX_VALUES = 2_000
+_MAX_COMMAS = 100_000
+"""More than any text of a lawful length holds; so many are counted much faster than parsed."""
 
 
 class MalformedJson(InputError):
@@ -23,35 +26,46 @@ class MalformedJson(InputError):
 def parse_json(data: bytes, max_depth: int = MAX_DEPTH) -> JsonValue:
     """Parses one JSON document.
 
-    The parser itself stops at 200 levels, in time linear in the input; the caller bounds the size.
+    The parser itself stops at 200 levels, in time linear in the input; the caller bounds the size. The number of
+    values is bounded, since each may cost whoever checks them an error message.
 
     Raises:
-        MalformedJson: not JSON in UTF-8; NaN or Infinity; a lone surrogate; nested deeper than ``max_depth``.
+        MalformedJson: not JSON in UTF-8; NaN or Infinity; a lone surrogate; nested deeper than ``max_depth``; more
+            than :data:`MAX_VALUES` values.
 
     >>> parse_json(b'{"a": [1, 2]}')
     {'a': [1, 2]}
     """
+    if data.count(b",") > _MAX_COMMAS:
+        raise _too_many()
     try:
         value: JsonValue = from_json(data, allow_inf_nan=False, cache_strings="none")
     except ValueError:
         raise MalformedJson(
             "the body is not valid JSON", fix="send one JSON document in UTF-8, without NaN, nested reasonably"
         ) from None
-    if _deeper_than(value, max_depth):
-        raise MalformedJson(f"the JSON is nested deeper than {max_depth} levels", fix="flatten it")
+    _bound(value, max_depth)
     return value
 
 
-def _deeper_than(value: JsonValue, limit: int) -> bool:
+def _bound(value: JsonValue, max_depth: int) -> None:
     level = [value]
-    for _ in range(limit + 1):
+    seen = 0
+    for _ in range(max_depth + 1):
+        seen += len(level)
+        if seen > MAX_VALUES:
+            raise _too_many()
         level = [child for item in level for child in _children(item)]
         if not level:
-            return False
-    return True
+            return
+    raise MalformedJson(f"the JSON is nested deeper than {max_depth} levels", fix="flatten it")
 
 
 def _children(value: JsonValue) -> Iterable[JsonValue]:
     if isinstance(value, dict):
         return cast("dict[str, JsonValue]", value).values()
     return cast("list[JsonValue]", value) if isinstance(value, list) else ()
+
+
+def _too_many() -> MalformedJson:
+    return MalformedJson(f"the JSON holds more than {MAX_VALUES} values", fix="send fewer")

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dqa.errors import DQAError
@@ -106,6 +106,9 @@ class Linger:
             return message
 
         async def lingering(message: Message) -> None:
+            if message["type"] == "http.response.start" and not read_all:
+                # What is left of the body can't be told from a next request: there is none on this connection.
+                MutableHeaders(scope=message)["Connection"] = "close"
             last = message["type"] == "http.response.body" and not message.get("more_body", False)
             if last and not read_all:
                 await send({**message, "more_body": True})

@@ -111,8 +111,10 @@ class RunningService:
 
 
 @contextmanager
-def running(home: Path, ready: bool = True, **settings: object) -> Iterator[RunningService]:
-    service = RunningService(home, **settings)  # type: ignore[arg-type]
+def running(
+    home: Path, ready: bool = True, module: str = "tests.service.scripted", **settings: object
+) -> Iterator[RunningService]:
+    service = RunningService(home, module, **settings)
     try:
         yield service.start(ready)
     finally:
