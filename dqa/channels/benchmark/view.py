@@ -81,13 +81,9 @@ class View:
 
     def distinct(self, frames: Sequence[Frame]) -> NDArray[np.intp]:
         """Indexes of ``frames`` that show something new since the one kept before: repeats earn no consistency."""
-        new = np.concatenate(([0], np.cumsum(1.0 - self.repeats.flags)))
-        kept: list[int] = []
-        for i, frame in enumerate(frames):
-            at = min(frame.index, new.size - 1)
-            if not kept or new[at] > new[min(frames[kept[-1]].index, new.size - 1)]:
-                kept.append(i)
-        return np.array(kept, np.intp)
+        seen = np.concatenate(([0], np.cumsum(~self.repeats.flags)))
+        at = np.searchsorted(self.signals.times, [frame.time_s for frame in frames])
+        return np.flatnonzero(np.diff(seen[at], prepend=-1) > 0)
 
     def too_short(self) -> Finding | None:
         """The abstention of a dimension that needs motion, for an image or a clip of under five frames."""
