@@ -4,8 +4,8 @@
 
 Makes a clip with PyAV (or takes --clip) and reads it in three ways, each in a fresh process: streamed through
 ``Clip.frames`` into the two samplers that an evaluation uses, streamed only, and decoded to RGB arrays in the same
-process. Prints a line of JSON for each: peak resident memory of the parent and of the decoder in MB, CPU and wall time a
-frame in ms; then the peak of both together, and how the streamed decode compares with the one in process.
+process. Prints a line of JSON for each: peak resident memory of the parent and of the decoder in MB, CPU and wall time
+a frame in ms; then the peak of both together, and how the streamed decode compares with the one in process.
 """
 
 from __future__ import annotations

@@ -173,7 +173,9 @@ def _video_track(container: InputContainer) -> VideoStream:
         # The cover of a sound file is a video track by name only.
         if decodable and not track.disposition & Disposition.attached_pic:
             return track
-    raise Refusal(Code.NO_VIDEO)
+    # Tracks of no known kind are what is left of a table of contents that was cut.
+    whole = any(track.type in ("video", "audio", "subtitle") for track in container.streams)
+    raise Refusal(Code.NO_VIDEO if whole else Code.BROKEN)
 
 
 def _rate(track: VideoStream) -> float:

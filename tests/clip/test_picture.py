@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import struct
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +11,7 @@ from dqa.clip.frame import Frame
 from dqa.clip.limits import Limits
 from dqa.errors import InputError, MediaTooLarge, Undecodable
 from dqa.record import Media
-from tests.clip.media import animation, corners, pattern, quadrants
+from tests.clip.media import animation, corners, pattern, png_that_claims, quadrants
 
 LIMITS = Limits()
 PICTURE = Image.fromarray(quadrants())
@@ -162,18 +160,6 @@ def test_a_truncated_still_is_undecodable(name: str, tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(data[: int(len(data) * share)])
         with pytest.raises(Undecodable):
             read(tmp_path / name)
-
-
-def png_that_claims(width: int, height: int) -> bytes:
-    """A few bytes of PNG whose header promises a picture of that size."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
-    )
 
 
 @pytest.mark.parametrize(("width", "height"), [(20_000, 20_000), (60_000, 60_000), (2**31 - 1, 2**31 - 1), (10**6, 17)])
