@@ -16,10 +16,10 @@ def _words(text: str) -> set:
 
 
 def _clips(folder: pathlib.Path) -> list:
-    """(file, prompt it was made from) of every clip, from the folder's manifest.jsonl where there is one."""
+    """(file, prompt it was made from) of every clip, by a manifest.jsonl in the folder or beside it."""
     made_for = {}
-    manifest = folder / "manifest.jsonl"
-    if manifest.is_file():
+    manifests = [path for path in (folder / "manifest.jsonl", folder.parent / "manifest.jsonl") if path.is_file()]
+    for manifest in manifests[:1]:
         for line in manifest.read_text(encoding="utf-8").splitlines():
             row = json.loads(line) if line.strip() else {}
             name = row.get("file") or row.get("media") or row.get("path") or ""

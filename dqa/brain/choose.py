@@ -34,7 +34,8 @@ def choose(
     elif tool_choice != "required" and conversation.turn:
         return None
     must = forced is not None or tool_choice == "required"
-    scores = [_match(function, conversation, must) for function in functions]
+    words = [_words(function) for function in functions]
+    scores = [_match(function, own, words, conversation, must) for function, own in zip(functions, words, strict=True)]
     if not scores or (not must and max(scores) <= 0):
         return None
     best = functions[scores.index(max(scores))]
@@ -46,18 +47,30 @@ def _forced(tool_choice: Any) -> str | None:
     return str(tool_choice["function"]["name"]) if isinstance(tool_choice, dict) and "function" in tool_choice else None
 
 
-def _match(function: Mapping[str, Any], conversation: Conversation, must: bool) -> float:
-    """How well what the user said matches a tool; 0 where it does not, or lacks an argument."""
+def _words(function: Mapping[str, Any]) -> dict[str, float]:
+    """What a tool is called and what its first sentence says, as stems with their weights."""
+    named = _stems(str(function.get("name", "")).replace("_", " "))
+    described = _stems(str(function.get("description", "")).split(".")[0])
+    return {**dict.fromkeys(described, 1.0), **dict.fromkeys(named, 2.0)}
+
+
+def _match(
+    function: Mapping[str, Any],
+    own: Mapping[str, float],
+    offered: Sequence[Mapping[str, float]],
+    conversation: Conversation,
+    must: bool,
+) -> float:
+    """How well what the user said matches a tool; 0 where it does not, or lacks an argument.
+
+    A word that several of the offered tools share counts for less.
+    """
     parameters = function.get("parameters") or {}
     arguments, missing = fill(parameters, conversation)
     said = _stems(conversation.user)
-    named = _stems(str(function.get("name", "")).replace("_", " "))
-    described = _stems(str(function.get("description", "")).split(".")[0])
-    score = 2.0 * len(said & named) + len(said & (described - named))
+    score = sum(weight / sum(word in other for other in offered) for word, weight in own.items() if word in said)
     needed = [name for name in parameters.get("required") or [] if arguments.get(name) is not None]
-    if missing and not must:
-        return 0.0
-    if not needed and not must and score < 2:
+    if not must and (missing or (not needed and score < 1)):
         return 0.0
     return score + (3.0 if score and "media" in needed else 0.0) + (1.0 if must and not missing else 0.0)
 
