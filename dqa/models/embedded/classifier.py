@@ -69,6 +69,10 @@ class LiteClassifier:
         """The last feature map of ``image`` scaled to a square: n x n x 1280, n = ceil(side / 32)."""
         return self._net.grid(_tensor(image, side))[0].permute(1, 2, 0).contiguous().numpy()
 
+    def classify(self, pooled: Floats) -> Floats:
+        """Logits n x 1000 of n x 1280 pooled features, such as the mean over a part of :meth:`grid`."""
+        return np.array([self._net.classify(torch.from_numpy(row[None])).numpy()[0] for row in pooled])
+
     @property
     def class_weights(self) -> Floats:
         """1000 x 1280: a cell's features times a class's row is that class's activation there (CAM, Zhou 2016)."""

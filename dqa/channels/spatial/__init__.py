@@ -1,0 +1,1 @@
+"""Spatial channel: where are things?"""

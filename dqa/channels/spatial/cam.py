@@ -1,0 +1,228 @@
+"""The spatial channel of the embedded profile: things located by class activation, relations checked with their sign.
+
+It locates only what the classifier has a label for; what it has none for is named and left out. Whether it answers
+depends on the prompt alone. ProxyCLIP's refinement and saliency were measured and gave no clear gain here
+(docs/design/topic-detector.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from pydantic import JsonValue
+
+from dqa.channels.contract import ChannelFacts, EvaluationContext
+from dqa.channels.seeing import even_choice
+from dqa.channels.spatial.activation import MASK_SIDE, Place, View, place, run_lengths, support, view
+from dqa.channels.spatial.checks import Check, check
+from dqa.channels.spatial.vocabulary import labels_for
+from dqa.clip.frame import Frame
+from dqa.measure.observation import Observation
+from dqa.models.embedded.classifier import LiteClassifier
+from dqa.models.embedded.labels import label_bank
+from dqa.models.pool import ModelPool
+from dqa.prompt.parse import Entity, Prompt, Relation
+from dqa.record import ChannelResult, Evidence, ModelIdentity
+
+FOUND = 0.1
+"""Label probability in the best window from which on a thing counts as found: see docs/design/topic-detector.md for
+how often that is right and wrong."""
+
+MOST_ENTITIES = 12
+KEYFRAMES = 3
+
+# A thing not found is weak evidence that it is not there (the classifier misses more than half of what is there), a
+# thing found is strong evidence that it is: hence not 0 for the one, and near 1 for the other.
+_MISSED, _SURE = 0.35, 0.95
+
+WEAKNESS = "locates only what ImageNet has a label for: no people, no parts, nothing small; no depth"
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """An entity of the prompt, the labels that stand for it, and how likely they are at best."""
+
+    entity: Entity
+    labels: tuple[int, ...]
+    support: float
+    best: View
+
+    @property
+    def found(self) -> bool:
+        return self.support >= FOUND
+
+    @property
+    def strength(self) -> float:
+        """:data:`_MISSED` to :data:`_SURE`, rising with the support; halfway at :data:`FOUND`."""
+        return _MISSED + (_SURE - _MISSED) * self.support / (self.support + FOUND)
+
+
+class CamSpatial:
+    """Grounding by class activation maps.
+
+    Args:
+        pool: where the models come from; asked on first use.
+        components: ids of the classifier and of the sentence encoder.
+    """
+
+    facts: ClassVar[ChannelFacts] = ChannelFacts(
+        name="spatial", question="Where are things?", needs_prompt=True, stills=True
+    )
+
+    def __init__(self, *, pool: ModelPool, components: tuple[str, ...]) -> None:
+        self._pool = pool
+        self._classifier, self._encoder = components
+
+    @property
+    def model(self) -> ModelIdentity:
+        """The classifier and the encoder as parts of one locator."""
+        parts = tuple(self._pool.profile.component(c).identity() for c in (self._classifier, self._encoder))
+        return ModelIdentity(id="cam", licence="Apache-2.0", weakness=WEAKNESS, parts=parts)
+
+    def evaluate(self, observation: Observation, prompt: Prompt, context: EvaluationContext) -> ChannelResult:
+        """Score: mean over the things looked for and the relations told, each in [0, 1].
+
+        ``raw.entities`` lists what was looked for, ``raw.unknown`` what the classifier has no label for.
+        """
+        encoder = self._pool.get(self._encoder)
+        entities = prompt.entities[:MOST_ENTITIES]
+        labels = [labels_for(e, label_bank(), encoder) for e in entities]
+        unknown = [e.text for e, k in zip(entities, labels, strict=True) if not k]
+        if not any(labels):
+            named = f" ({', '.join(unknown[:5])})" if unknown else ""
+            return self._abstained(f"the classifier has no label for anything the prompt names{named}", unknown)
+        frames = _keyframes(observation)
+        if not frames:
+            return self._abstained("every frame is blank", unknown)
+        classifier: LiteClassifier = self._pool.get(self._classifier)
+        views = [view(frame, classifier) for frame in frames]
+        located = {i: _locate(e, k, views) for i, (e, k) in enumerate(zip(entities, labels, strict=True)) if k}
+        checks = _relations(prompt.relations, located, views, classifier)
+        return self._result(located, checks, unknown, classifier)
+
+    def _result(
+        self,
+        located: dict[int, Located],
+        checks: list[tuple[Relation, Check]],
+        unknown: list[str],
+        classifier: LiteClassifier,
+    ) -> ChannelResult:
+        places = {i: place(t.best, t.labels, classifier.class_weights) for i, t in located.items() if t.found}
+        told = [float(c.holds) for _, c in checks if c.holds is not None]
+        raw: dict[str, JsonValue] = {
+            "entities": [_entity(t, places.get(i)) for i, t in located.items()],
+            "relations": [_relation(located, r, c) for r, c in checks],
+            "unknown": list(unknown),
+        }
+        return ChannelResult(
+            status="ok",
+            score=float(np.mean([*(t.strength for t in located.values()), *told])),
+            confidence=0.4 * len(located) / (len(located) + len(unknown)),
+            reason=_reason(located, checks, unknown),
+            evidence=tuple(_evidence(t, places.get(i)) for i, t in located.items()),
+            model=self.model,
+            raw=raw,
+        )
+
+    def _abstained(self, reason: str, unknown: list[str]) -> ChannelResult:
+        raw: dict[str, JsonValue] = {"entities": [], "relations": [], "unknown": list(unknown)}
+        return ChannelResult(status="abstained", reason=reason, model=self.model, raw=raw)
+
+
+def _keyframes(observation: Observation) -> list[Frame]:
+    """The representative still and one from each end's third, in order, blank ones left out."""
+    stills = observation.stills
+    wanted = {observation.representative, len(stills) // 6, len(stills) - 1 - len(stills) // 6}
+    return even_choice([stills[i] for i in sorted(wanted)], KEYFRAMES)
+
+
+def _locate(entity: Entity, labels: tuple[int, ...], views: Sequence[View]) -> Located:
+    supports = [support(v, labels) for v in views]
+    best = int(np.argmax(supports))
+    return Located(entity, labels, supports[best], views[best])
+
+
+def _relations(
+    relations: Sequence[Relation], located: dict[int, Located], views: Sequence[View], classifier: LiteClassifier
+) -> list[tuple[Relation, Check]]:
+    """Each relation between things that were looked for, checked in the frame that shows both best."""
+    found: list[tuple[Relation, Check]] = []
+    for relation in relations:
+        a, b = located.get(relation.subject), located.get(relation.object)
+        if a is None or b is None:
+            continue
+        if not (a.found and b.found) or a.labels == b.labels:
+            found.append((relation, Check(None, None)))
+            continue
+        both = max(views, key=lambda v, a=a, b=b: min(support(v, a.labels), support(v, b.labels)))
+        first, second = (place(both, t.labels, classifier.class_weights) for t in (a, b))
+        found.append((relation, check(first, relation.name, second)))
+    return found
+
+
+def _entity(thing: Located, where: Place | None) -> dict[str, JsonValue]:
+    if where is None:
+        return {"name": thing.entity.text, "found": False, "area": None, "box": None, "frame": None,
+                "confidence": thing.support}  # fmt: skip
+    return {
+        "name": thing.entity.text,
+        "found": True,
+        "area": where.area,
+        "box": list(where.box),
+        "frame": thing.best.frame.index,
+        "confidence": thing.support,
+        "mask": {"size": [MASK_SIDE, MASK_SIDE], "rle": list(run_lengths(where.mask))},
+    }
+
+
+def _relation(located: dict[int, Located], relation: Relation, told: Check) -> dict[str, JsonValue]:
+    return {
+        "subject": located[relation.subject].entity.text,
+        "relation": relation.name,
+        "object": located[relation.object].entity.text,
+        "holds": told.holds,
+        "margin": told.margin,
+    }
+
+
+def _evidence(thing: Located, where: Place | None) -> Evidence:
+    names = [label_bank().names[i] for i in thing.labels[:3]]
+    looked = f"looked for as {', '.join(names)}{' and the like' if len(thing.labels) > 3 else ''}"
+    if where is None:
+        return Evidence(text=f"“{thing.entity.text}” not found ({looked})")
+    frame = thing.best.frame
+    return Evidence(
+        text=f"“{thing.entity.text}” found {_region(where)} ({looked})",
+        frame=frame.index,
+        time_s=(frame.time_s, frame.time_s),
+        box=where.box,
+        area=where.area,
+    )
+
+
+def _region(where: Place) -> str:
+    """ "upper left", "centre", ... of the frame."""
+    x, y = where.centre
+    across = "left" if x < 1 / 3 else "right" if x > 2 / 3 else ""
+    down = "upper" if y < 1 / 3 else "lower" if y > 2 / 3 else ""
+    return " ".join(part for part in (down or ("centre" if across else ""), across) if part) or "in the centre"
+
+
+def _reason(located: dict[int, Located], checks: Sequence[tuple[Relation, Check]], unknown: Sequence[str]) -> str:
+    found = [t.entity.text for t in located.values() if t.found]
+    missed = [t.entity.text for t in located.values() if not t.found]
+    parts = [f"Found {', '.join(found)}" if found else "Found nothing that was looked for"]
+    parts += [f"not found: {', '.join(missed)}"] if missed else []
+    wrong = [_words(located, r) for r, c in checks if c.holds is False]
+    right = [_words(located, r) for r, c in checks if c.holds]
+    parts += [f"holds: {', '.join(right)}"] if right else []
+    parts += [f"does not hold: {', '.join(wrong)}"] if wrong else []
+    parts += [f"no label for: {', '.join(unknown[:5])}"] if unknown else []
+    return "; ".join(parts) + "."
+
+
+def _words(located: dict[int, Located], relation: Relation) -> str:
+    return f"{located[relation.subject].entity.head} {relation.name} {located[relation.object].entity.head}"

@@ -1,0 +1,48 @@
+"""Which of the classifier's labels stand for a thing the prompt names."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dqa.models.embedded.labels import LabelBank
+from dqa.models.roles import TextEncoder
+from dqa.prompt.parse import Entity
+
+_SAME = 0.72
+"""Cosine to a label's name from which on it counts as another word for the thing."""
+
+_ALIKE = 0.6
+"""The same for a thing that WordNet has no label for: what is nearest, and near enough."""
+
+_SENSE = 0.45
+"""A WordNet concept none of whose labels comes this near is another sense of the word (a "surface" is not a stage)."""
+
+_MOST_LABELS = 130
+
+
+def labels_for(entity: Entity, bank: LabelBank, encoder: TextEncoder) -> tuple[int, ...]:
+    """The labels that are kinds of, or other words for, the thing; empty when the classifier has none for it."""
+    nearness = (encoder.encode([entity.text, entity.head]) @ bank.named.T).max(axis=0)
+    kinds = [k for k in _kinds(entity, bank) if len(k) <= _MOST_LABELS]
+    known = kinds[0] if kinds and nearness[list(kinds[0])].max() >= _SENSE else ()
+    near = _nearest(nearness, _SAME if known else _ALIKE)
+    return tuple(sorted({*known, *near}))
+
+
+def _nearest(nearness: NDArray[np.float32], least: float) -> list[int]:
+    return [int(i) for i in np.argsort(-nearness, kind="stable")[:5] if nearness[i] >= least]
+
+
+def _kinds(entity: Entity, bank: LabelBank) -> list[tuple[int, ...]]:
+    """WordNet's labels for the thing. The classifier confuses kinds of one thing, so "tabby cat" is any cat; but a
+    "fire engine" is no engine and a "hot dog" no dog."""
+    general = bank.concepts.get(entity.head, ())
+    words = entity.text.lower().split()
+    for i in range(len(words) - 1):
+        special = bank.concepts.get(" ".join([*words[i:-1], entity.head]))
+        if special:
+            return [general if set(special) <= set(general) else special]
+    # Of a "mountain range" the mountain can be looked for, of a range nothing.
+    named = general or (bank.concepts.get(entity.attributes[-1], ()) if entity.attributes else ())
+    return [named] if named else []
