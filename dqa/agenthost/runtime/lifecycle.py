@@ -48,7 +48,8 @@ def up(settings: Settings, options: UpOptions, tell: Tell, agents: AgentsProbe |
             _start(make_plan(settings, options, tell), tell)
         else:
             _require_same(state, settings, options, tell)
-            _wait_until_ready(layout, options.patience_s, tell)
+            if not state.ready:
+                _wait_until_ready(layout, options.patience_s, tell)
     return status(settings, agents)
 
 

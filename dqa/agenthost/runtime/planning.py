@@ -45,6 +45,7 @@ def make_plan(settings: Settings, options: UpOptions, tell: Tell) -> Plan:
     worker_port = _worker_port(settings)
     prepare(layout, identity, tell)
     state = _state(settings, options, worker_port, f"http://127.0.0.1:{own.port}")
+    state.postgres_port, state.environment = own.postgres_port, str(layout.environment)
     return _plan(settings, layout, identity, own, worker_port, state, options)
 
 

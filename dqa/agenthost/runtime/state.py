@@ -31,6 +31,8 @@ class State(BaseModel):
     service_url: str
     letta_url: str
     external: bool
+    postgres_port: int | None = None
+    environment: str = ""
     asked: dict[str, str] = Field(default_factory=dict[str, str], description="the options it runs with")
     settings: dict[str, str] = Field(default_factory=dict[str, str], description="the settings it runs with")
     processes: dict[str, ProcessState] = Field(default_factory=dict[str, ProcessState])
