@@ -27,7 +27,7 @@ from dqa.service.limits import HttpLimits
 from dqa.service.metrics import Metrics
 from dqa.service.observe import Observed
 from dqa.service.problems import BodyTimeout, InvalidRequest, MethodRefused, NoSuchRoute, internal, problem_of, respond
-from dqa.service.routes import evaluations, health, media, selections, tuner
+from dqa.service.routes import blocks, evaluations, health, media, selections, tuner
 from dqa.service.supervisor import REAL_EVALUATOR, Supervisor
 from dqa.store import Store
 
@@ -61,8 +61,8 @@ def create_app(settings: Settings, *, limits: HttpLimits | None = None, evaluato
         redoc_url=None,
         redirect_slashes=False,
     )
-    for router in (health.router, media.router, evaluations.router, selections.router, tuner.router, docs.router):
-        app.include_router(router)
+    for part in (health, media, evaluations, selections, tuner, blocks, docs):
+        app.include_router(part.router)
     _answer_errors(app)
     # The last added is the outermost: linger > observe > guard > bodies > routes.
     app.add_middleware(JsonBodies, limits=caps)

@@ -1,0 +1,88 @@
+"""Memory blocks of agents: choices are read from them, and what was learned is written into their text."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+
+from dqa.agenthost.selections import Problem as EntryProblem
+from dqa.agenthost.selections import read_selections
+from dqa.agenthost.views import render
+from dqa.service.context import KeyHeader, Service, ServiceDep
+from dqa.service.imports import import_choices
+from dqa.service.problems import EVERYWHERE, documented
+
+router = APIRouter(prefix="/v1", tags=["choices"], responses=EVERYWHERE)
+
+_Text = Annotated[str, Field(max_length=2_000_000)]
+_Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class ImportRequest(_Strict):
+    """The text of an ab_testing block."""
+
+    block: _Text
+    user: _Name | None = Field(None, description="whose choices; default the service's user")
+
+
+class Imported(BaseModel):
+    """What came of the choices in a block."""
+
+    imported: int
+    already_known: int
+    problems: list[EntryProblem] = Field(description="entries that could not be taken, each by itself")
+
+
+class RenderRequest(_Strict):
+    """A block as it stands."""
+
+    label: _Name
+    block: _Text
+    user: _Name | None = Field(None, description="whose taste; default the service's user")
+
+
+class Rendered(BaseModel):
+    """The block's text as it should be, and the keys that were set in it."""
+
+    block: str
+    keys: list[str]
+
+
+@router.post(
+    "/selections/import",
+    summary="Import the choices of an ab_testing block, each test once",
+    response_model=Imported,
+    responses=documented(408, 413, 415),
+)
+def import_block(asked: ImportRequest, service: ServiceDep, key: KeyHeader = None) -> Imported:
+    """Both shapes of USER_SELECTIONS and both forms of a block are read; a test that is known adds nothing."""
+    del key
+    found = read_selections(asked.block)
+    done = import_choices(service.store, _user(service, asked.user), found.selections)
+    return Imported(
+        imported=done.imported, already_known=done.already_known, problems=[*found.problems, *done.problems]
+    )
+
+
+@router.post(
+    "/tuner/blocks",
+    summary="Set what was learned in the text of a memory block",
+    response_model=Rendered,
+    responses=documented(408, 413, 415),
+)
+def render_block(asked: RenderRequest, service: ServiceDep, key: KeyHeader = None) -> Rendered:
+    """Stores nothing: the caller writes the text. Keys that are not DQA's, comments, order and form stay."""
+    del key
+    history = service.store.tuner.history(_user(service, asked.user), 1)
+    text, keys = render(asked.label, asked.block, history[0] if history else None)
+    return Rendered(block=text, keys=keys)
+
+
+def _user(service: Service, user: str | None) -> str:
+    return user or service.settings.user
