@@ -37,7 +37,7 @@ from dqa.clip.protocol import (
     parse_head,
 )
 from dqa.clip.refusals import refusal
-from dqa.errors import Cancelled, DQAError, InputError, MediaTooLarge, Undecodable
+from dqa.errors import Cancelled, DQAError, InputError, MediaTooLarge, UnavailableError, Undecodable
 from dqa.record import Media
 
 _SNIFF_BYTES = 4096
@@ -115,6 +115,7 @@ class Clip:
             UnsupportedMedia: no video in it.
             Undecodable: no frame comes out, or the decoder died or was too slow.
             Cancelled: :meth:`cancel` was called.
+            UnavailableError: PyAV or Pillow is not installed.
         """
         with os.fdopen(open_regular(self.path), "rb") as file:
             if _identity(file) != self._identity:
@@ -126,7 +127,7 @@ class Clip:
                 except DecoderSlow:
                     raise self._too_slow() from None
                 except (DecoderGone, ProtocolError):
-                    raise self._died() from None
+                    raise self._died(process) from None
                 finally:
                     self._leave(process)
 
@@ -218,9 +219,11 @@ class Clip:
             where=str(self.path),
         )
 
-    def _died(self) -> DQAError:
+    def _died(self, process: DecoderProcess) -> DQAError:
         if self._cancelled:
             return Cancelled("the clip was cancelled")
+        if process.lacks_packages():
+            return UnavailableError("the packages that decode media are missing", fix="pip install 'dqa[embedded]'")
         return refusal(Code.BROKEN, self._limits, str(self.path))
 
 

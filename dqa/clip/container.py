@@ -61,10 +61,10 @@ def sniff_bytes(head: bytes, *, where: str | None = None) -> Container:
     'gif'
     """
     if not head:
-        raise Undecodable("the file is empty", fix=f"give a {FORMATS} file", where=where)
+        raise Undecodable("the file is empty", fix=f"give an {FORMATS} file", where=where)
     found = _by_signature(head) or _iso_media(head) or _ebml(head)
     if found is None:
-        raise UnsupportedMedia("not a supported video or image", fix=f"give a {FORMATS} file", where=where)
+        raise UnsupportedMedia("not a supported video or image", fix=f"give an {FORMATS} file", where=where)
     return found
 
 

@@ -13,7 +13,7 @@ from importlib import import_module
 
 from dqa.clip import confine
 from dqa.clip.outlet import Outlet, Refusal
-from dqa.clip.protocol import Code, Request
+from dqa.clip.protocol import NOT_INSTALLED, Code, Request
 
 _PICTURES = ("png", "jpg", "gif", "webp")
 
@@ -23,7 +23,10 @@ def main(argument: str) -> int:
     request = Request.from_argument(argument)
     confine.bound(request.memory_bytes, request.cpu_s)
     outlet = Outlet(_private_stdout(), request)
-    decoder = import_module("dqa.clip.picture" if request.container in _PICTURES else "dqa.clip.video")
+    try:
+        decoder = import_module("dqa.clip.picture" if request.container in _PICTURES else "dqa.clip.video")
+    except ModuleNotFoundError:
+        return NOT_INSTALLED
     with os.fdopen(0, "rb", buffering=2**16) as file:
         confine.lock()
         try:

@@ -112,7 +112,7 @@ def _check_kind(path: Path) -> None:
     except (OSError, ValueError):  # not there; a name too long; lone surrogates
         raise _missing(path) from None
     if stat.S_ISDIR(mode):
-        raise UnsupportedMedia("this is a folder", fix=f"give a {FORMATS} file in it", where=str(path))
+        raise UnsupportedMedia("this is a folder", fix=f"give an {FORMATS} file in it", where=str(path))
     if not stat.S_ISREG(mode):
         raise _not_a_file(path)
 
@@ -122,7 +122,7 @@ def _missing(path: Path) -> MediaNotFound:
 
 
 def _not_a_file(path: Path) -> InputError:
-    return _refused("devices, pipes and sockets are not read", f"give a {FORMATS} file", path)
+    return _refused("devices, pipes and sockets are not read", f"give an {FORMATS} file", path)
 
 
 def _refused(what: str, fix: str, path: str | Path) -> MediaRefused:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from dqa.config import Settings
 
 _FULL_HD = 1920 * 1080
+_TOTAL_PIXELS = 20_000 * _FULL_HD
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Limits:
     max_bytes: int = 2048 * 1_000_000
     max_pixels: int = 3840 * 2160 * 2
     max_frames: int = 20_000
-    max_total_pixels: int = 20_000 * _FULL_HD
+    max_total_pixels: int = _TOTAL_PIXELS
     min_side: int = 16
     timeout_s: float = 300.0
     memory_bytes: int = 3 * 2**30
@@ -40,5 +41,6 @@ class Limits:
             max_bytes=int(settings.max_media_mb * 1_000_000),
             max_pixels=settings.max_pixels,
             max_frames=settings.max_frames,
+            max_total_pixels=max(_TOTAL_PIXELS, settings.max_frames * _FULL_HD),
             timeout_s=settings.decode_timeout_s,
         )

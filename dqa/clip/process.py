@@ -16,7 +16,7 @@ from types import TracebackType
 import numpy as np
 
 from dqa.clip.frame import Image
-from dqa.clip.protocol import HEADER, Header, ProtocolError, Request
+from dqa.clip.protocol import HEADER, NOT_INSTALLED, Header, ProtocolError, Request
 
 # -P: a folder with a file named av.py must not become part of the decoder because someone stands in it.
 _COMMAND = (sys.executable, "-P", "-m", "dqa.clip.decoder")
@@ -77,6 +77,11 @@ class DecoderProcess:
     def pid(self) -> int:
         """Its process id."""
         return self._process.pid
+
+    def lacks_packages(self) -> bool:
+        """Of a process that is gone: whether that was for want of a package, not for the media's sake."""
+        self.kill()
+        return self._process.wait() == NOT_INSTALLED
 
     def kill(self) -> None:
         """Ends it at once. From any thread; a reader that waits gets :class:`DecoderGone`."""

@@ -20,6 +20,8 @@ HEADER = struct.Struct("<4sB3xIQd")
 MAGIC = b"DQA1"
 CONTROL_BYTES = 4096
 """Longest JSON payload."""
+NOT_INSTALLED = 3
+"""Exit status of a child that lacks a package it needs; no file is to blame."""
 _HEAD_FIELDS = ("width", "height", "sent_width", "sent_height")
 
 

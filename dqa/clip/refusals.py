@@ -13,7 +13,7 @@ _Build = Callable[[Limits, str], InputError]
 
 _BUILD: dict[Code, _Build] = {
     Code.NO_VIDEO: lambda _, where: UnsupportedMedia(
-        "there is no video in the file", fix=f"give a {FORMATS} file", where=where
+        "there is no video in the file", fix=f"give an {FORMATS} file", where=where
     ),
     Code.BROKEN: lambda _, where: Undecodable(
         "the file is damaged and can't be decoded", fix="export or download it again", where=where

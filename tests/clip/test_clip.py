@@ -252,6 +252,7 @@ def test_limits_come_from_the_settings() -> None:
     settings = Settings(home=Path("/x"), max_media_mb=1.5, max_pixels=9, max_frames=8, decode_timeout_s=7)  # type: ignore[call-arg]
     limits = Limits.from_settings(settings)
     assert (limits.max_bytes, limits.max_pixels, limits.max_frames, limits.timeout_s) == (1_500_000, 9, 8, 7)
+    assert limits.max_total_pixels == Limits().max_total_pixels
     assert Limits.from_settings(Settings(home=Path("/x"))) == Limits()  # type: ignore[call-arg]
 
 

@@ -36,7 +36,7 @@ HOSTILE = {
 def test_what_is_not_listed_is_refused_whatever_its_name(name: str, tmp_path: Path) -> None:
     path = tmp_path / "clip.mp4"
     path.write_bytes(HOSTILE[name])
-    with pytest.raises(UnsupportedMedia, match="give a mp4, mov"):
+    with pytest.raises(UnsupportedMedia, match="give an mp4, mov"):
         sniff(path)
 
 

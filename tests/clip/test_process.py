@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import subprocess
@@ -18,7 +19,7 @@ from dqa.clip.clip import Clip
 from dqa.clip.limits import Limits
 from dqa.clip.protocol import Code
 from dqa.clip.refusals import refusal
-from dqa.errors import Cancelled, InputError, Undecodable
+from dqa.errors import Cancelled, InputError, UnavailableError, Undecodable
 from tests.clip.media import video
 
 LIMITS = Limits(timeout_s=20)
@@ -136,6 +137,27 @@ def test_a_slow_reader_does_not_use_up_the_decoders_time(tmp_path: Path) -> None
     next(frames)
     time.sleep(0.5)
     assert len(list(frames)) == 3
+
+
+def test_a_missing_package_is_not_blamed_on_the_file(clip: Clip, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Stand-ins for PyAV: one that is not there, as after a plain "pip install dqa".
+    code = "import sys; sys.modules['av'] = None; from dqa.clip.decoder import main; sys.exit(main(sys.argv[1]))"
+    monkeypatch.setattr(process_module, "_COMMAND", (sys.executable, "-c", code))
+    with pytest.raises(UnavailableError, match=r"pip install 'dqa\[embedded\]'"):
+        next(clip.frames())
+
+
+def test_a_decoder_whose_parent_was_killed_ends_by_itself(tmp_path: Path) -> None:
+    path = video(tmp_path / "a.mp4", 400)
+    code = (
+        "import os, sys; from dqa.clip.clip import Clip; from dqa.clip.limits import Limits; import psutil\n"
+        "frames = Clip.open(sys.argv[1], Limits()).frames(); next(frames)\n"
+        "print(psutil.Process().children()[0].pid, flush=True); os.kill(os.getpid(), 9)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True)
+    assert done.returncode == -9
+    with contextlib.suppress(psutil.NoSuchProcess):
+        psutil.Process(int(done.stdout)).wait(timeout=20)
 
 
 HOSTILE = {
