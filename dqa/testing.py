@@ -33,10 +33,10 @@ class ScriptedEvaluator:
         self.settings = settings
 
     def load(self) -> None:
-        if (self.settings.home / "no-models").exists():
-            raise ModelUnavailable("the package of the scripted models is not installed", fix="install it")
         if (self.settings.home / "slow-models").exists():
             time.sleep(1)
+        if (self.settings.home / "no-models").exists():
+            raise ModelUnavailable("the package of the scripted models is not installed", fix="install it")
 
     def evaluate(  # noqa: PLR0913 - the signature is the evaluator's
         self,

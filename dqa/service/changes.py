@@ -41,21 +41,19 @@ class Changes:
                 log.warning("changes not seen", error=error.sentence())
             await asyncio.sleep(_LOOK_S)
 
-    async def wait(self, timeout_s: float) -> None:
-        """Returns at the next change, or after the time is over."""
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._changed.wait(), timeout_s)
+    def next(self) -> asyncio.Event:
+        """Set at the next change. Take it before looking at the store, or a change in between goes unnoticed."""
+        return self._changed
 
     async def ended(self, job_id: str, timeout_s: float) -> None:
         """Returns when the job has ended, the time is over, or the service stops."""
         until = time.monotonic() + timeout_s
         while not self.stopping and (left := until - time.monotonic()) > 0:
-            waiting = self.wait(min(left, 1.0))
+            changed = self.next()
             job = await run_in_threadpool(self._store.jobs.get, job_id)
             if job is None or job.status in ENDED:
-                waiting.close()
                 return
-            await waiting
+            await soon(changed, min(left, 1.0))
 
     def _look(self) -> bool:
         if self._store.jobs.last_event() <= self._seen:
@@ -65,3 +63,9 @@ class Changes:
             if event.kind in ENDED:
                 self._metrics.jobs.labels(event.kind).inc()
         return True
+
+
+async def soon(event: asyncio.Event, timeout_s: float) -> None:
+    """Returns when the event is set, or the time is over."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), timeout_s)

@@ -127,11 +127,10 @@ class WorkerSlot(threading.Thread):
             return
         log.warning("worker ended", worker=self._number, code=code, jobs=returned)
         self._failures = 0 if was_ready else self._failures + 1
-        if not was_ready and self.fault is None:
-            self.fault = DIED
         if self._failures >= _HOPELESS:
+            self.fault = self.fault or DIED
             with contextlib.suppress(DQAError):
-                self._store.jobs.fail_queued(self.fault or DIED)
+                self._store.jobs.fail_queued(self.fault)
 
     def _listen(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stdout is not None  # noqa: S101 - asked for in _spawn

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 
 from starlette.concurrency import run_in_threadpool
 
+from dqa.service.changes import soon
 from dqa.service.context import Service
 from dqa.store import Event
 from dqa.store.jobs import ENDED
@@ -17,6 +18,7 @@ async def job_stream(service: Service, job_id: str, after: int) -> AsyncIterator
     """The job's events after number ``after``, then what comes, until it has ended or the service stops."""
     quiet_since = time.monotonic()
     while not service.changes.stopping:
+        changed = service.changes.next()
         events = await run_in_threadpool(service.store.jobs.events, after, job_id)
         for event in events:
             after = event.seq
@@ -28,7 +30,7 @@ async def job_stream(service: Service, job_id: str, after: int) -> AsyncIterator
         if time.monotonic() - quiet_since >= service.limits.heartbeat_s:
             quiet_since = time.monotonic()
             yield ": still here\n\n"
-        await service.changes.wait(min(1.0, service.limits.heartbeat_s))
+        await soon(changed, min(1.0, service.limits.heartbeat_s))
 
 
 async def done_stream(job_id: str) -> AsyncIterator[str]:

@@ -34,7 +34,7 @@ class RunningService:
     def start(self, ready: bool = True) -> Self:
         variables = {f"DQA_{name.upper()}": str(value) for name, value in self._settings.items()}
         environment = {**os.environ, "DQA_PORT": "0", **variables, "DQA_HOME": str(self.home)}
-        command = [sys.executable, "-m", self._module]
+        command = [sys.executable, "-m", *self._module.split()]
         self.process = subprocess.Popen(
             command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=self._log, text=True
         )

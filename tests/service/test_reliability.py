@@ -145,11 +145,14 @@ def test_not_ready_while_models_load(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_models_that_cannot_load_are_named_and_end_what_waits(tmp_path: Path) -> None:
     (tmp_path / "home" / "no-models").mkdir(parents=True)
+    (tmp_path / "home" / "slow-models").mkdir()
     with running(tmp_path / "home", ready=False) as service:
         name = service.ask(service.upload(), "a wolf").json()["id"]
         found = service.ended(name, 60)
         assert found["error"]["type"] == "urn:dqa:problem:model-unavailable"
         ready = service.client.get("/readyz")
         assert (ready.status_code, ready.json()["type"]) == (503, "urn:dqa:problem:model-unavailable")
+        refused = service.ask(service.upload(), "a wolf")
+        assert (refused.status_code, refused.json()["type"]) == (503, "urn:dqa:problem:model-unavailable")
         (tmp_path / "home" / "no-models").rmdir()
         wait_until(lambda: service.client.get("/readyz").status_code == 200, 40)

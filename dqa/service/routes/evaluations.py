@@ -35,6 +35,8 @@ _CURSOR = r"^ev_[0-9a-hjkmnp-tv-z]{26}$"
     },
 )
 async def evaluate(asked: EvaluationRequest, service: ServiceDep, key: KeyHeader = None) -> Response:
+    if service.supervisor.fault is not None:
+        return respond(service.supervisor.fault)  # nothing would ever run it
     try:
         evaluation_id = await run_in_threadpool(_queue, service, asked, key)
     except Busy as error:
