@@ -81,6 +81,7 @@ def _measure(work: Callable[[Path], int], path: Path, answer: object) -> None:
     frames = work(path)
     wall = time.perf_counter() - wall
     own, child = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    # Linux counts what the parent held when it started the child towards the child's peak: an upper bound.
     cpu = own.ru_utime + own.ru_stime - before.ru_utime - before.ru_stime
     answer.send(  # type: ignore[attr-defined]
         {

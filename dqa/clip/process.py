@@ -59,7 +59,7 @@ class DecoderProcess:
         self._pipe = self._process.stdout.fileno()
         self._poll = select.poll()
         self._poll.register(self._pipe, select.POLLIN)
-        with contextlib.suppress(OSError):  # an unprivileged user may be out of pipe memory: smaller is only slower
+        with contextlib.suppress(OSError, AttributeError):  # no room for pipes, or not Linux: it is only slower
             fcntl.fcntl(self._pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
     def __enter__(self) -> DecoderProcess:
