@@ -43,6 +43,9 @@ class Settings(BaseModel):
     decode_timeout_s: float = Field(300, gt=0, description="longest a decode may take")
     budget_gb: float | None = Field(None, gt=0, description="memory the models may take; default the profile's")
     allowed_hosts: tuple[str, ...] = Field((), description="further Host names the service answers to")
+    agent_model: str | None = Field(None, description="Letta's handle of the agents' model; default the rule brain")
+    agent_embedding: str | None = Field(None, description="likewise of their embedding model; default the rule brain's")
+    clips: Path | None = Field(None, description="folder of clips that stands in for a video generator")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
 
     @field_validator("roots", "allowed_hosts", mode="before")

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import dqa
-from dqa.cli import batch, choose, doctor, evaluate, models, plan, reproduce, serve, status, tuner
+from dqa.cli import agents, batch, choose, doctor, down, evaluate, models, plan, reproduce, serve, status, tuner, up
 from dqa.cli.output import emit
 
 app = typer.Typer(
@@ -44,7 +44,10 @@ app.command("reproduce", short_help="Run an evaluation again and compare.")(repr
 app.command("choose", short_help="Say which of two graded clips is better.")(choose.command)
 app.add_typer(tuner.app, name="tuner", short_help="Learn from choices; predict one.")
 app.command("serve")(serve.command)
+app.command("up", short_help="Start the whole local deployment.")(up.command)
+app.command("down", short_help="Stop it.")(down.command)
 app.command("status")(status.command)
+app.add_typer(agents.app, name="agents", short_help="The agents on the Letta server.")
 app.command("plan")(plan.command)
 app.command("doctor")(doctor.command)
 app.add_typer(models.app, name="models", short_help="List or verify the models of a profile.")

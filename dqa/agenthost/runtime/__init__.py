@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from dqa.agenthost.runtime.health import answers
 from dqa.agenthost.runtime.lifecycle import connect, down, status, up
 from dqa.agenthost.runtime.options import AgentsProbe, AgentStatus, Connection, ProcessStatus, Status, Tell, UpOptions
 from dqa.agenthost.runtime.turns import turn_counter_reset
@@ -18,6 +19,7 @@ __all__ = [
     "Status",
     "Tell",
     "UpOptions",
+    "answers",
     "connect",
     "down",
     "status",
