@@ -18,7 +18,6 @@ log = structlog.get_logger(__name__)
 LOADERS: dict[str, str] = {
     "efficientnet-lite": "dqa.models.embedded.classifier:load",
     "minilm": "dqa.models.embedded.sentences:load",
-    "u2netp": "dqa.models.embedded.saliency:load",
 }
 """Loader name -> ``module:function``; the function takes (component, path of its weights, state folder)."""
 

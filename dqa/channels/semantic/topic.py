@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import ClassVar
 
 import numpy as np
@@ -17,7 +18,7 @@ from pydantic import JsonValue
 
 from dqa.channels.contract import ChannelFacts, EvaluationContext
 from dqa.channels.seeing import even_choice, label_probabilities
-from dqa.channels.semantic.matching import expect, fit
+from dqa.channels.semantic.matching import Expectation, expect, fit
 from dqa.clip.frame import Frame
 from dqa.measure.observation import Observation
 from dqa.models.embedded.labels import label_bank
@@ -99,7 +100,7 @@ class TopicSemantic:
         sight = look()
         if not sight.frames:
             return self._abstained("every frame is blank", raw)
-        z = fit(sight.seen, expected, expect(bank.reference, bank))
+        z = fit(sight.seen, expected, _usual())
         log_odds = _SLOPE * (float(z.mean()) - _MIDDLE)
         score = 1 / (1 + float(np.exp(-log_odds)))
         evidence = _evidence(sight, prompt, encoder)
@@ -115,6 +116,12 @@ class TopicSemantic:
 
     def _abstained(self, reason: str, raw: dict[str, JsonValue]) -> ChannelResult:
         return ChannelResult(status="abstained", reason=reason, model=self.model, raw=raw)
+
+
+@cache
+def _usual() -> Expectation:
+    """What the reference prompts make one expect."""
+    return expect(label_bank().reference, label_bank())
 
 
 def _confidence(spread: float) -> float:

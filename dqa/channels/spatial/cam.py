@@ -8,7 +8,6 @@ depends on the prompt alone. ProxyCLIP's refinement and saliency were measured a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -16,8 +15,9 @@ from pydantic import JsonValue
 
 from dqa.channels.contract import ChannelFacts, EvaluationContext
 from dqa.channels.seeing import even_choice
-from dqa.channels.spatial.activation import MASK_SIDE, Place, View, place, run_lengths, support, view
+from dqa.channels.spatial.activation import View, place, support, view
 from dqa.channels.spatial.checks import Check, check
+from dqa.channels.spatial.located import Located, entity_json, evidence_of, reason_for, relation_json
 from dqa.channels.spatial.vocabulary import labels_for
 from dqa.clip.frame import Frame
 from dqa.measure.observation import Observation
@@ -25,39 +25,12 @@ from dqa.models.embedded.classifier import LiteClassifier
 from dqa.models.embedded.labels import label_bank
 from dqa.models.pool import ModelPool
 from dqa.prompt.parse import Entity, Prompt, Relation
-from dqa.record import ChannelResult, Evidence, ModelIdentity
-
-FOUND = 0.1
-"""Label probability in the best window from which on a thing counts as found: see docs/design/topic-detector.md for
-how often that is right and wrong."""
+from dqa.record import ChannelResult, ModelIdentity
 
 MOST_ENTITIES = 12
 KEYFRAMES = 3
 
-# A thing not found is weak evidence that it is not there (the classifier misses more than half of what is there), a
-# thing found is strong evidence that it is: hence not 0 for the one, and near 1 for the other.
-_MISSED, _SURE = 0.35, 0.95
-
 WEAKNESS = "locates only what ImageNet has a label for: no people, no parts, nothing small; no depth"
-
-
-@dataclass(frozen=True, slots=True)
-class Located:
-    """An entity of the prompt, the labels that stand for it, and how likely they are at best."""
-
-    entity: Entity
-    labels: tuple[int, ...]
-    support: float
-    best: View
-
-    @property
-    def found(self) -> bool:
-        return self.support >= FOUND
-
-    @property
-    def strength(self) -> float:
-        """:data:`_MISSED` to :data:`_SURE`, rising with the support; halfway at :data:`FOUND`."""
-        return _MISSED + (_SURE - _MISSED) * self.support / (self.support + FOUND)
 
 
 class CamSpatial:
@@ -113,16 +86,16 @@ class CamSpatial:
         places = {i: place(t.best, t.labels, classifier.class_weights) for i, t in located.items() if t.found}
         told = [float(c.holds) for _, c in checks if c.holds is not None]
         raw: dict[str, JsonValue] = {
-            "entities": [_entity(t, places.get(i)) for i, t in located.items()],
-            "relations": [_relation(located, r, c) for r, c in checks],
+            "entities": [entity_json(t, places.get(i)) for i, t in located.items()],
+            "relations": [relation_json(located, r, c) for r, c in checks],
             "unknown": list(unknown),
         }
         return ChannelResult(
             status="ok",
             score=float(np.mean([*(t.strength for t in located.values()), *told])),
             confidence=0.4 * len(located) / (len(located) + len(unknown)),
-            reason=_reason(located, checks, unknown),
-            evidence=tuple(_evidence(t, places.get(i)) for i, t in located.items()),
+            reason=reason_for(located, checks, unknown),
+            evidence=tuple(evidence_of(t, places.get(i)) for i, t in located.items()),
             model=self.model,
             raw=raw,
         )
@@ -161,68 +134,3 @@ def _relations(
         first, second = (place(both, t.labels, classifier.class_weights) for t in (a, b))
         found.append((relation, check(first, relation.name, second)))
     return found
-
-
-def _entity(thing: Located, where: Place | None) -> dict[str, JsonValue]:
-    if where is None:
-        return {"name": thing.entity.text, "found": False, "area": None, "box": None, "frame": None,
-                "confidence": thing.support}  # fmt: skip
-    return {
-        "name": thing.entity.text,
-        "found": True,
-        "area": where.area,
-        "box": list(where.box),
-        "frame": thing.best.frame.index,
-        "confidence": thing.support,
-        "mask": {"size": [MASK_SIDE, MASK_SIDE], "rle": list(run_lengths(where.mask))},
-    }
-
-
-def _relation(located: dict[int, Located], relation: Relation, told: Check) -> dict[str, JsonValue]:
-    return {
-        "subject": located[relation.subject].entity.text,
-        "relation": relation.name,
-        "object": located[relation.object].entity.text,
-        "holds": told.holds,
-        "margin": told.margin,
-    }
-
-
-def _evidence(thing: Located, where: Place | None) -> Evidence:
-    names = [label_bank().names[i] for i in thing.labels[:3]]
-    looked = f"looked for as {', '.join(names)}{' and the like' if len(thing.labels) > 3 else ''}"
-    if where is None:
-        return Evidence(text=f"“{thing.entity.text}” not found ({looked})")
-    frame = thing.best.frame
-    return Evidence(
-        text=f"“{thing.entity.text}” found {_region(where)} ({looked})",
-        frame=frame.index,
-        time_s=(frame.time_s, frame.time_s),
-        box=where.box,
-        area=where.area,
-    )
-
-
-def _region(where: Place) -> str:
-    """ "upper left", "centre", ... of the frame."""
-    x, y = where.centre
-    across = "left" if x < 1 / 3 else "right" if x > 2 / 3 else ""
-    down = "upper" if y < 1 / 3 else "lower" if y > 2 / 3 else ""
-    return " ".join(part for part in (down or ("centre" if across else ""), across) if part) or "in the centre"
-
-
-def _reason(located: dict[int, Located], checks: Sequence[tuple[Relation, Check]], unknown: Sequence[str]) -> str:
-    found = [t.entity.text for t in located.values() if t.found]
-    missed = [t.entity.text for t in located.values() if not t.found]
-    parts = [f"Found {', '.join(found)}" if found else "Found nothing that was looked for"]
-    parts += [f"not found: {', '.join(missed)}"] if missed else []
-    wrong = [_words(located, r) for r, c in checks if c.holds is False]
-    right = [_words(located, r) for r, c in checks if c.holds]
-    parts += [f"holds: {', '.join(right)}"] if right else []
-    parts += [f"does not hold: {', '.join(wrong)}"] if wrong else []
-    parts += [f"no label for: {', '.join(unknown[:5])}"] if unknown else []
-    return "; ".join(parts) + "."
-
-
-def _words(located: dict[int, Located], relation: Relation) -> str:
-    return f"{located[relation.subject].entity.head} {relation.name} {located[relation.object].entity.head}"

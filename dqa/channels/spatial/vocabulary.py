@@ -27,7 +27,13 @@ def labels_for(entity: Entity, bank: LabelBank, encoder: TextEncoder) -> tuple[i
     kinds = [k for k in _kinds(entity, bank) if len(k) <= _MOST_LABELS]
     known = kinds[0] if kinds and nearness[list(kinds[0])].max() >= _SENSE else ()
     near = _nearest(nearness, _SAME if known else _ALIKE)
-    return tuple(sorted({*known, *near}))
+    return tuple(sorted({*known, *(i for i in near if not _only_mentions(bank.names[i], entity.head))}))
+
+
+def _only_mentions(name: str, head: str) -> bool:
+    """Whether a label has the word in its name and is another thing: a "wall clock" is no wall, a "sundial" no sun."""
+    low = name.lower()
+    return head in low.split()[:-1] or (low.startswith(head) and low != head)
 
 
 def _nearest(nearness: NDArray[np.float32], least: float) -> list[int]:

@@ -54,8 +54,9 @@ class LiteClassifier:
         """Logits and vectors of whole images (H x W x 3 RGB uint8, any size; scaled to a square)."""
         pooled = [self._net.grid(_tensor(image, self.side)).mean(dim=(2, 3)) for image in images]
         logits = [self._net.classify(p).numpy()[0] for p in pooled]
-        rows = np.array([p.numpy()[0] for p in pooled], dtype=np.float32).reshape(len(pooled), -1)
-        return Look(np.array(logits, dtype=np.float32).reshape(len(logits), -1), _unit(rows))
+        labels, width = self._net.fc_weight.shape
+        rows = np.array([p.numpy()[0] for p in pooled], dtype=np.float32).reshape(-1, width)
+        return Look(np.array(logits, dtype=np.float32).reshape(-1, labels), _unit(rows))
 
     def encode(self, images: Sequence[Image]) -> Vectors:
         """n x 1280, L2-normalised: features whose cosine says how alike two images look."""

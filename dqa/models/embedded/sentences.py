@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from dqa.models.roles import Vectors
 MAX_TOKENS = 256
 """What the model was published with (``sentence_bert_config.json``); a longer text is cut there."""
 
+_REMEMBERED = 512
 _LAYERS, _HEADS, _EPSILON = 6, 12, 1e-12
 _TOKENIZER_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
 
@@ -43,15 +45,17 @@ class MiniLM:
         tokenizer.enable_truncation(MAX_TOKENS)
         self._weights = weights
         self._tokenizer = tokenizer
+        # Channels ask for the same prompt and the same things in it, clip after clip.
+        self._remembered = lru_cache(maxsize=_REMEMBERED)(self._vector)
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """n x 384, L2-normalised: mean of the last layer over all tokens (Reimers & Gurevych 2019)."""
-        rows = [self._vector(self._tokenizer.encode(text).ids) for text in texts]
+        rows = [self._remembered(text) for text in texts]
         return np.array(rows, dtype=np.float32).reshape(len(rows), 384)
 
     @torch.inference_mode()
-    def _vector(self, ids: list[int]) -> Vectors:
-        w = self._weights
+    def _vector(self, text: str) -> Vectors:
+        w, ids = self._weights, self._tokenizer.encode(text).ids
         x = w["embeddings.word_embeddings.weight"][torch.tensor(ids)]
         x = x + w["embeddings.position_embeddings.weight"][: len(ids)] + w["embeddings.token_type_embeddings.weight"][0]
         x = self._norm(x, "embeddings.LayerNorm")
