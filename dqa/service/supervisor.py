@@ -70,7 +70,7 @@ class Supervisor:
         self._watch.join(timeout=3)
 
     def _run(self) -> None:
-        tidied = 0.0
+        tidied = -_TIDY_S
         while not self._stopping.wait(_LOOK_S):
             try:
                 self._look()

@@ -11,5 +11,6 @@ from dqa.service.app import create_app
 from dqa.service.limits import HttpLimits
 
 if __name__ == "__main__":
-    server.create_app = partial(create_app, limits=HttpLimits(json_s=0.5, upload_stall_s=0.7))  # type: ignore[assignment]
+    server.create_app = partial(create_app, limits=HttpLimits(json_s=0.5, upload_stall_s=0.7, heartbeat_s=0.2))  # type: ignore[assignment]
+    server.HEAD_S = 1.0
     sys.exit(server.serve(load_settings(), evaluator="dqa.testing:ScriptedEvaluator"))

@@ -124,6 +124,9 @@ def test_a_length_that_lies_or_a_body_that_stalls(tmp_path: Path) -> None:
         assert huge.startswith(b"HTTP/1.1 413")
         negative = raw(service, b"POST /v1/media HTTP/1.1\r\nHost: localhost\r\nContent-Length: -5\r\n\r\n")
         assert negative.startswith(b"HTTP/1.1 400")
+        began = time.monotonic()
+        assert raw(service, b"GET /healthz HTTP/1.1\r\nHost: loc") == b"", "headers that never end"
+        assert time.monotonic() - began < 10
         dribble(service)
         assert service.client.get("/healthz").status_code == 200
         assert not list((tmp_path / "media").glob("*.part"))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import httpx
 import pytest
 
+from dqa.errors import UnavailableError
+from dqa.service import uploads
 from tests.service.running import CLIP, RunningService, running
 
 
@@ -103,3 +106,24 @@ def test_uploads_over_the_limit_leave_nothing(tmp_path: Path) -> None:
         for answer in (announced, streamed):
             assert (answer.status_code, answer.json()["type"]) == (413, "urn:dqa:problem:body-too-large")
         assert list((tmp_path / "home" / "media").glob("*")) == []
+
+
+def test_a_disk_that_fills_during_an_upload_is_one_clear_sentence(tmp_path: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full here")
+    sink = uploads._Sink(tmp_path / "up.part", 10**9)
+    sink._file.close()
+    sink._file = Path("/dev/full").open("wb", buffering=0)
+    with pytest.raises(UnavailableError, match="the disk is full"):
+        asyncio.run(sink.write(CLIP.read_bytes() + bytes(2**20)))
+    sink.discard()
+    assert not (tmp_path / "up.part").exists()
+
+
+def test_a_quiet_stream_is_kept_open(tmp_path: Path) -> None:
+    with running(tmp_path, module="tests.attacks.impatient") as service:
+        name = service.ask(service.upload(), "a wolf hang:1.5").json()["id"]
+        with service.client.stream("GET", f"/v1/evaluations/{name}/events") as answer:
+            text = "".join(answer.iter_text())
+    assert text.count(": still here\n\n") >= 2
+    assert "event: done" in text
