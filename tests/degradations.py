@@ -113,12 +113,31 @@ DEGRADATIONS: dict[str, Degradation] = {
 }
 
 
+RESPONSIBLE: dict[str, tuple[str, ...]] = {
+    "noise": ("imaging_quality",),
+    "flicker": ("temporal_flickering",),
+    "frame drops": ("frame_continuity", "motion_smoothness"),
+    "judder": ("frame_continuity", "motion_smoothness"),
+    "half frozen": ("frame_continuity",),
+    "static": ("frame_continuity",),
+    "shuffled": ("motion_smoothness", "shot_integrity"),
+    "blur": ("imaging_quality",),
+    "compression": ("imaging_quality",),
+    "wobble": ("motion_smoothness",),
+    "cut": ("shot_integrity",),
+    "morph": ("shot_integrity", "subject_consistency"),
+}
+"""The benchmark dimensions, one of which must be named as the reason."""
+
+
 def encoded(frames: Sequence[Image], fps: float, crf: int) -> Frames:
     """The frames after H.264 at ``crf`` (0 lossless .. 51 worst); odd sizes lose their last row or column."""
     buffer = io.BytesIO()
     height, width = (side - side % 2 for side in frames[0].shape[:2])
     with av.open(buffer, "w", format="mp4") as container:
-        stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001), options={"crf": str(crf)})
+        stream = container.add_stream(
+            "libx264", rate=Fraction(fps).limit_denominator(1001), options={"crf": str(crf), "threads": "1"}
+        )
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         for frame in frames:
             for packet in stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(frame[:height, :width]))):

@@ -72,6 +72,10 @@ class PairMotion:
     block_residual: float
 
 
+STILL = PairMotion(mean=0.0, top=0.0, shift=(0.0, 0.0), residual=0.0, block_residual=0.0)
+"""No motion, or none measured."""
+
+
 def pair_motion(field: Field, earlier: Grey, later: Grey) -> PairMotion:
     """Reduces a flow field and its two frames to numbers."""
     height, width = earlier.shape

@@ -7,6 +7,7 @@ in display order: how the frames were chunked on their way makes no difference.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from dqa.clip.frame import Frame, Image
 from dqa.measure.imaging import Imaging, imaging
 from dqa.measure.motion import (
+    STILL,
     Field,
     FlowEstimator,
     Grey,
@@ -30,6 +32,10 @@ Series = NDArray[np.float64]
 
 IMAGING_HZ = 8.0
 """How often a second, at most, a frame's look is measured; it changes more slowly than its motion."""
+
+
+Part = Literal["motion", "interpolation", "looks"]
+ALL_PARTS: frozenset[Part] = frozenset({"motion", "interpolation", "looks"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +112,14 @@ class _Rows:
 
 
 class SignalCollector:
-    """Measures frames as they pass. Offer every frame of the clip once, in display order."""
+    """Measures frames as they pass. Offer every frame of the clip once, in display order.
 
-    def __init__(self) -> None:
+    Args:
+        parts: what to measure beyond luminance and plain differences; a part left out stays 0 (motion) or empty.
+    """
+
+    def __init__(self, parts: frozenset[Part] = ALL_PARTS) -> None:
+        self._parts = parts
         self._rows = _Rows()
         self._flow = FlowEstimator()
         self._previous: _Previous | None = None
@@ -122,17 +133,20 @@ class SignalCollector:
         flow = None
         if self._previous is not None:
             flow = self._measure_pair(self._previous, frame.image, luma)
-        self._interpolate(small, luma)
-        if frame.time_s * IMAGING_HZ + 1e-6 >= self._next_look:
+        if "interpolation" in self._parts:
+            self._interpolate(small, luma)
+        if "looks" in self._parts and frame.time_s * IMAGING_HZ + 1e-6 >= self._next_look:
             self._next_look = int(frame.time_s * IMAGING_HZ + 1e-6) + 1
             rows.looks.append((frame.time_s, frame.index, imaging(frame.image, small)))
         rows.times.append(frame.time_s)
         rows.luminance.append(float(luma.mean()))
         self._previous = _Previous(frame.image, small, luma, flow)
 
-    def _measure_pair(self, before: _Previous, image: Image, luma: Grey) -> Field:
-        flow = self._flow.flow(before.luma, luma)
-        motion = pair_motion(flow, before.luma, luma)
+    def _measure_pair(self, before: _Previous, image: Image, luma: Grey) -> Field | None:
+        flow, motion = None, STILL
+        if "motion" in self._parts:
+            flow = self._flow.flow(before.luma, luma)
+            motion = pair_motion(flow, before.luma, luma)
         self._rows.pairs.append(
             (
                 float(cv2.norm(before.image, image, cv2.NORM_L1)) / image.size,
@@ -142,7 +156,7 @@ class SignalCollector:
                 *motion.shift,
                 motion.residual,
                 motion.block_residual,
-                acceleration(before.flow, flow) if before.flow is not None else float("nan"),
+                acceleration(before.flow, flow) if before.flow is not None and flow is not None else float("nan"),
             )
         )
         return flow

@@ -26,9 +26,9 @@ def measure(view: View) -> Finding:
     jumps = stutter(signals)
     score = falling(jerk, 1.15, 3.0) * falling(ratio, 2.0, 3.0) * falling(jumps, 0.9, 3.0) * view.moving
     text = (
-        f"motion changes by {100 * jerk:.0f} % of itself from frame to frame, "
-        f"and frames miss their place between their neighbours by {ratio:.1f} times what is usual for one step"
-        f"; the largest steps are {np.exp(jumps / 2):.1f} times those around them"
+        f"motion changes by {100 * jerk:.0f} % from frame to frame (even clips 10-50 %), frames lie {ratio:.1f} times "
+        f"a step's error off the middle of their neighbours (0.4-1.4), and the fastest steps are "
+        f"{np.exp(jumps / 2):.1f} times those around them (1.0-1.3)"
     )
     return Finding(score, vbench_smoothness(signals), text, (_worst(signals),))
 

@@ -23,6 +23,9 @@ from dqa.record import Axis, AxisName, Evidence
 GOOD = 0.7
 """From here on an axis gets no advice."""
 
+FAULTLESS = 0.85
+"""The most that looks can earn here: pixels show what spoils a picture, not what makes it beautiful."""
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -43,7 +46,7 @@ class Verdict:
 
 
 def aesthetic(view: View) -> Verdict:
-    """Colour, contrast, exposure, clean sharpness and balance of the frames, as their soft minimum."""
+    """Colour, contrast, exposure, clean sharpness and balance of the frames: their soft minimum times FAULTLESS."""
     looks = view.signals.looks
     if not looks:
         return _silent("no frame was measured")
@@ -85,6 +88,7 @@ def aesthetic(view: View) -> Verdict:
             f"detail centred at {100 * x:.0f} % of the width and {100 * y:.0f} % of the height",
             "composition lopsided -> say where the subject stands, such as centred or on the left third",
         ),
+        most=FAULTLESS,
     )
 
 
@@ -170,10 +174,10 @@ def _from_findings(*pairs: tuple[Finding, str]) -> Verdict:
     return _verdict(*(Part(f.score or 0.0, f.reason, advice, f.evidence) for f, advice in judged))
 
 
-def _verdict(*parts: Part) -> Verdict:
-    score = soft_min(part.score for part in parts)
+def _verdict(*parts: Part, most: float = 1.0) -> Verdict:
+    score = most * (soft_min(part.score for part in parts) or 0.0)
     worst = min(parts, key=lambda part: part.score)
-    good = score is not None and score >= GOOD
+    good = score >= GOOD
     reason = f"{worst.text}; measured on pixels" if not good else f"{worst.text} at worst; measured on pixels"
     return Verdict(Axis(score=score, reason=reason, advice="" if good else worst.advice), worst.evidence)
 

@@ -1,0 +1,1 @@
+"""What the figures in docs/measurements.md come from: one command each."""
