@@ -8,7 +8,6 @@ import typer
 
 from dqa.cli import runtime
 from dqa.cli.options import AsJson, Home, ProfileName
-from dqa.cli.output import emit_json
 
 
 def command(
@@ -25,11 +24,9 @@ def command(
     """Run the service until it is stopped (Ctrl-C).
 
     It listens on this machine only, unless DQA_HOST says otherwise; then DQA_TOKEN is required. It reads media from
-    uploads, and from the folders in DQA_ROOTS. With --json, the settings it starts with are printed first.
+    uploads, and from the folders in DQA_ROOTS. Once it listens, its address is printed as JSON, with
+    or without --json: {"url", "pid"}; the log goes to stderr.
     """
     settings = runtime.settings_from(host=host, port=port, profile=profile, home=home)
-    if as_json:
-        emit_json(
-            {"host": settings.host, "port": settings.port, "profile": settings.profile, "home": str(settings.home)}
-        )
+    del as_json  # the one line that is data is JSON already
     return runtime.serve(settings)

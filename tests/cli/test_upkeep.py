@@ -173,7 +173,6 @@ def test_serve_hands_its_flags_on_and_returns_its_code(cli: Run, monkeypatch: py
     done = cli("serve", "--host", "127.0.0.2", "--port", "0", "--json")
     assert done.code == 0
     assert (started[0].host, started[0].port) == ("127.0.0.2", 0)
-    assert done.json["host"] == "127.0.0.2"
 
 
 def test_a_host_that_is_no_number_is_one_sentence(cli: Run, monkeypatch: pytest.MonkeyPatch) -> None:
