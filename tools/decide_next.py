@@ -56,8 +56,10 @@ def _returns(*names: str) -> list:
     runs = _call("DQA_LETTA", "GET", f"/v1/runs/?agent_id={agent}&active=true&limit=10")
     active = {run.get("id") for run in runs if isinstance(run, dict)}
     found = _call("DQA_LETTA", "GET", f"/v1/agents/{agent}/messages?limit=200&order=desc")
+    if found and str(found[0].get("date")) > str(found[-1].get("date")):
+        found = found[::-1]  # 0.16.8 gives the newest page oldest first, whatever the order asked for
     results = []
-    for message in reversed(found):
+    for message in found:
         wanted = message.get("message_type") == "tool_return_message" and message.get("name") in names
         if not wanted or message.get("run_id") not in active:
             continue
@@ -102,7 +104,7 @@ def decide_next() -> str:
     It counts the attempts of this turn itself, and reads MIN_ACCEPTABLE_GRADE and MAX_RETRIES from quality_standards.
 
     Returns:
-        str: JSON: {"decision": "refine"} or {"decision": "deliver"}, nothing else: a tool rule reads it.
+        str: JSON: {"decision": "refine" | "deliver", "attempts", "grade", "wanted", "message"}.
     """
     try:
         shots = _shots()
@@ -110,7 +112,10 @@ def decide_next() -> str:
         last = shots[-1] if shots else {}
         # A failure is not repeated here: its cause (a service that is down) would be the same.
         refine = bool(last.get("id")) and not _good_enough(last) and len(shots) <= min(retries, 10)
-        return json.dumps({"decision": "refine" if refine else "deliver"})
+        decision = "refine" if refine else "deliver"
+        facts = {"attempts": len(shots), "grade": last.get("grade"), "wanted": _standard("MIN_ACCEPTABLE_GRADE", "B")}
+        # The host's conditional rule compares what stands under "message" in a tool's JSON.
+        return json.dumps({"decision": decision, **facts, "message": decision})
     except _Trouble as trouble:
         what, fix = trouble.args
         return json.dumps({"error": what, "fix": fix})

@@ -56,8 +56,10 @@ def _returns(*names: str) -> list:
     runs = _call("DQA_LETTA", "GET", f"/v1/runs/?agent_id={agent}&active=true&limit=10")
     active = {run.get("id") for run in runs if isinstance(run, dict)}
     found = _call("DQA_LETTA", "GET", f"/v1/agents/{agent}/messages?limit=200&order=desc")
+    if found and str(found[0].get("date")) > str(found[-1].get("date")):
+        found = found[::-1]  # 0.16.8 gives the newest page oldest first, whatever the order asked for
     results = []
-    for message in reversed(found):
+    for message in found:
         wanted = message.get("message_type") == "tool_return_message" and message.get("name") in names
         if not wanted or message.get("run_id") not in active:
             continue

@@ -60,59 +60,63 @@ def attach(
     if TOOL not in tools or TAG not in tools[TOOL].tags:
         raise Conflict(f"the tool {TOOL} is not deployed", fix="run dqa agents deploy first")
     sleeper = _tuner(host, manifest) if tuner else None
-    if sleeper is not None and any(sleeper.id not in group.agent_ids for group in host.groups(agent.id)):
-        raise Conflict(f"agent {agent.name} already has a sleeptime agent", fix="attach without the Tuner")
-    given_tools = _attach_tool(host, agent, tools[TOOL].id)
-    given_blocks = _attach_blocks(host, agent, manifest, sleeper)
-    variables = {name: options.environment[name] for name in VARIABLES if options.environment.get(name)}
-    new = {name: value for name, value in variables.items() if agent.environment.get(name) != value}
-    new = {n: v for n, v in new.items() if n not in agent.environment or n in note["variables"]}
-    note = {
-        "tools": sorted({*note["tools"], *given_tools}),
-        "blocks": {**note["blocks"], **given_blocks},
-        "variables": sorted({*note["variables"], *(n for n in new if n not in agent.environment)}),
-        "group": note["group"],
-        "sleeptime": note["sleeptime"],
-    }
-    _save(host, agent, note, {**agent.environment, **new})
-    woken = False
     if sleeper is not None:
-        already = agent.sleeptime
-        made = sleeptime.connect(
-            host, agent.id, sleeper.id, SleeptimeData(of=agent.name, frequency=frequency), options.reset_counter
-        )
-        if made is not None:
-            woken = True
-            _save(host, host.agent(agent.id), {**note, "group": made.id, "sleeptime": already}, None)
-    return Attached(agent.id, tuple(given_tools), tuple(given_blocks), tuple(sorted(new)), woken)
+        _require_free(host, agent, sleeper, manifest)
+    new_tools = [] if TOOL in agent.tool_names else [TOOL]
+    new_blocks = {label: _block_for(host, manifest, label) for label in manifest.blocks if label not in agent.block_ids}
+    variables = _new_variables(agent, options, note)
+    # The note comes first: whatever fails after it, detach knows what may have been given.
+    note = {
+        **note,
+        "tools": sorted({*note["tools"], *new_tools}),
+        "blocks": {**note["blocks"], **new_blocks},
+        "variables": sorted({*note["variables"], *(name for name in variables if name not in agent.environment)}),
+    }
+    _save(host, agent, note, {**agent.environment, **variables})
+    for name in new_tools:
+        host.attach_tool(agent.id, tools[name].id)
+    for block_id in new_blocks.values():
+        host.attach_block(agent.id, block_id)
+    woken = sleeper is not None and _wake(host, agent, sleeper, note, options, frequency)
+    return Attached(agent.id, tuple(new_tools), tuple(new_blocks), tuple(sorted(variables)), woken)
 
 
-def _attach_tool(host: AgentHost, agent: HostAgent, tool_id: str) -> list[str]:
-    if TOOL in agent.tool_names:
-        return []
-    host.attach_tool(agent.id, tool_id)
-    return [TOOL]
+def _new_variables(agent: HostAgent, options: Options, note: Mapping[str, Any]) -> dict[str, str]:
+    """The variables to set: those the agent lacks, and those that DQA set before and that have changed since."""
+    wanted = {name: options.environment[name] for name in VARIABLES if options.environment.get(name)}
+    ours = {name for name in wanted if name not in agent.environment or name in note["variables"]}
+    return {name: value for name, value in wanted.items() if name in ours and agent.environment.get(name) != value}
 
 
-def _attach_blocks(host: AgentHost, agent: HostAgent, manifest: Manifest, sleeper: HostAgent | None) -> dict[str, str]:
-    """Label -> id of the blocks that the agent now sees. The Tuner must see the same ones as whom it watches."""
-    given: dict[str, str] = {}
+def _require_free(host: AgentHost, agent: HostAgent, sleeper: HostAgent, manifest: Manifest) -> None:
+    """Raises Conflict where the Tuner can't watch an agent; nothing has been changed then."""
+    if any(sleeper.id not in group.agent_ids for group in host.groups(agent.id)):
+        raise Conflict(f"agent {agent.name} already has a sleeptime agent", fix="attach without the Tuner")
     for label in manifest.blocks:
-        theirs = agent.block_ids.get(label)
-        ours = sleeper.block_ids.get(label) if sleeper is not None else None
-        if theirs is not None and ours is not None and theirs != ours:
+        theirs, tuners = agent.block_ids.get(label), sleeper.block_ids.get(label)
+        if theirs is not None and tuners is not None and theirs != tuners:
             raise Conflict(
                 f"agent {agent.name} has a block {label!r} of its own, and the Tuner works on another",
-                fix=f"tag the agent's block with {TAG!r}, delete the Tuner's, and run dqa agents deploy",
+                fix="attach without the Tuner, or give both the same block",
             )
-        if theirs is None:
-            block = find_block(host, label)
-            if block is None:
-                data = manifest.blocks[label]
-                block = host.create_block(label, data.first_text, data.description, data.limit, [TAG])
-            host.attach_block(agent.id, block.id)
-            given[label] = block.id
-    return given
+
+
+def _block_for(host: AgentHost, manifest: Manifest, label: str) -> str:
+    block = find_block(host, label)
+    if block is None:
+        data = manifest.blocks[label]
+        block = host.create_block(label, data.first_text, data.description, data.limit, [TAG])
+    return block.id
+
+
+def _wake(
+    host: AgentHost, agent: HostAgent, sleeper: HostAgent, note: Mapping[str, Any], options: Options, frequency: int
+) -> bool:
+    data = SleeptimeData(of=agent.name, frequency=frequency)
+    made = sleeptime.connect(host, agent.id, sleeper.id, data, options.reset_counter)
+    if made is not None:
+        _save(host, host.agent(agent.id), {**note, "group": made.id, "sleeptime": agent.sleeptime}, None)
+    return made is not None
 
 
 def detach(host: AgentHost, agent: HostAgent) -> Attached:
