@@ -113,7 +113,7 @@ def test_a_disk_that_fills_during_an_upload_is_one_clear_sentence(tmp_path: Path
         pytest.skip("no /dev/full here")
     sink = uploads._Sink(tmp_path / "up.part", 10**9)
     sink._file.close()
-    sink._file = Path("/dev/full").open("wb", buffering=0)
+    sink._file = Path("/dev/full").open("wb", buffering=0)  # noqa: SIM115 - closed by discard
     with pytest.raises(UnavailableError, match="the disk is full"):
         asyncio.run(sink.write(CLIP.read_bytes() + bytes(2**20)))
     sink.discard()
