@@ -26,7 +26,7 @@ def judge(view: View, frames: tuple[Frame, ...], rows: Vectors, what: str) -> Fi
         return Finding(0.0, raw, f"nothing moves, so that the {what} stays the same says nothing")
     drift = 1.0 - consistency(rows[kept])
     text = f"the {what} stays {100 * (1 - drift):.0f} % like itself from frame to frame and to the first frame"
-    return Finding(falling(drift, 0.2, 1.5) * view.moving, raw, text, (_worst(frames, rows, kept, what),))
+    return Finding(falling(drift, 0.2, 1.5) * view.moving, raw, view.gated(text), (_worst(frames, rows, kept, what),))
 
 
 def too_few(view: View, frames: tuple[Frame, ...]) -> Finding | None:

@@ -26,4 +26,6 @@ def _text(repeats: Repeats, pairs: int) -> str:
         return f"none of {pairs} frames repeats the one before"
     start, end = repeats.longest
     text = f"{repeats.count} of {pairs} frames repeat the one before"
+    if repeats.longest_s < 0.15:
+        return f"{text}, none of them for long"
     return f"{text}, the longest freeze lasts {repeats.longest_s:.2f} s ({start:.1f}-{end:.1f} s)"

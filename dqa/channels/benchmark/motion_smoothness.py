@@ -30,7 +30,7 @@ def measure(view: View) -> Finding:
         f"a step's error off the middle of their neighbours (0.4-1.4), and the fastest steps are "
         f"{np.exp(jumps / 2):.1f} times those around them (1.0-1.3)"
     )
-    return Finding(score, vbench_smoothness(signals), text, (_worst(signals),))
+    return Finding(score, vbench_smoothness(signals), view.gated(text), (_worst(signals),))
 
 
 def vbench_smoothness(signals: Signals) -> float:

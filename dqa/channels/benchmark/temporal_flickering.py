@@ -26,7 +26,7 @@ def measure(view: View) -> Finding:
     text = (
         f"mean brightness swings by {swing:.2f} of 255 levels a frame, areas by {local:.1f} times what motion explains"
     )
-    return Finding(score, vbench_flickering(signals), text, (_worst(signals),))
+    return Finding(score, vbench_flickering(signals), view.gated(text), (_worst(signals),))
 
 
 def vbench_flickering(signals: Signals) -> float:

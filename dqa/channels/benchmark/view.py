@@ -64,6 +64,14 @@ class View:
         """1 - the share of the clip that stands still: what a measure of change over time may earn at most."""
         return 1.0 - self.repeats.still
 
+    def gated(self, text: str) -> str:
+        """``text``, and why the score is lower than it says where part of the clip stands still."""
+        if self.moving <= 0:
+            return "nothing moves, so that nothing flickers or jerks earns nothing"
+        if self.moving > 0.98:
+            return text
+        return f"{text}; only the {100 * self.moving:.0f} % of the clip that moves count"
+
     @cached_property
     def subject(self) -> Vectors:
         """Features of the whole track frames, n x d."""
