@@ -1,6 +1,6 @@
 """Does the semantic channel rank matched prompts above mismatched ones?
 
-    python benchmarks/topic_auc.py [--clips FOLDER]
+    python -m benchmarks.topic_auc [--clips FOLDER]
 
 Prints, for the photographs in scikit-image's wheel with two prompts each and for the clips of a folder with a
 manifest.jsonl ("file", "prompt"), the area under the ROC curve over all answered pairs of item and prompt, a 95%

@@ -32,7 +32,7 @@ Floats = NDArray[np.float32]
 MAX_SPREAD = 300.0
 """A prompt whose expectation spreads over more of the 1000 labels than this is about nothing the classifier knows."""
 
-MAX_FRAMES = 8
+MAX_FRAMES = 6
 
 # Fitted by logistic regression, both classes weighing the same, on matched against mismatched pairs of the photographs
 # of benchmarks/topic_auc.py: the score is how likely a pair with this z belongs together when half of the pairs do.

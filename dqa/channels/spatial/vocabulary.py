@@ -16,16 +16,19 @@ _ALIKE = 0.6
 """The same for a thing that WordNet has no label for: what is nearest, and near enough."""
 
 _SENSE = 0.45
-"""A WordNet concept none of whose labels comes this near is another sense of the word (a "surface" is not a stage)."""
+"""A WordNet concept none of whose labels comes this near, by name or description, is another sense of the word (a
+"surface" is no stage)."""
 
 _MOST_LABELS = 130
 
 
 def labels_for(entity: Entity, bank: LabelBank, encoder: TextEncoder) -> tuple[int, ...]:
     """The labels that are kinds of, or other words for, the thing; empty when the classifier has none for it."""
-    nearness = (encoder.encode([entity.text, entity.head]) @ bank.named.T).max(axis=0)
-    kinds = [k for k in _kinds(entity, bank) if len(k) <= _MOST_LABELS]
-    known = kinds[0] if kinds and nearness[list(kinds[0])].max() >= _SENSE else ()
+    vectors = encoder.encode([entity.text, entity.head])
+    nearness = (vectors @ bank.named.T).max(axis=0)
+    sense = np.maximum(nearness, (vectors @ bank.described.T).max(axis=0))
+    meant = (k for k in _kinds(entity, bank) if len(k) <= _MOST_LABELS and sense[list(k)].max() >= _SENSE)
+    known = next(meant, ())
     near = _nearest(nearness, _SAME if known else _ALIKE)
     return tuple(sorted({*known, *(i for i in near if not _only_mentions(bank.names[i], entity.head))}))
 
@@ -41,14 +44,16 @@ def _nearest(nearness: NDArray[np.float32], least: float) -> list[int]:
 
 
 def _kinds(entity: Entity, bank: LabelBank) -> list[tuple[int, ...]]:
-    """WordNet's labels for the thing. The classifier confuses kinds of one thing, so "tabby cat" is any cat; but a
-    "fire engine" is no engine and a "hot dog" no dog."""
+    """WordNet's labels for what the thing may be, likeliest first.
+
+    The classifier confuses kinds of one thing, so a "tabby cat" is any cat; but a "fire engine" is no engine and a "hot
+    dog" no dog. Of a "mountain range" the mountain can be looked for.
+    """
     general = bank.concepts.get(entity.head, ())
     words = entity.text.lower().split()
-    for i in range(len(words) - 1):
-        special = bank.concepts.get(" ".join([*words[i:-1], entity.head]))
-        if special:
-            return [general if set(special) <= set(general) else special]
-    # Of a "mountain range" the mountain can be looked for, of a range nothing.
-    named = general or (bank.concepts.get(entity.attributes[-1], ()) if entity.attributes else ())
-    return [named] if named else []
+    compounds = (" ".join([*words[i:-1], entity.head]) for i in range(len(words) - 1))
+    special = next((bank.concepts[c] for c in compounds if c in bank.concepts), ())
+    if special:
+        return [general if set(special) <= set(general) else special]
+    modifier = bank.concepts.get(entity.attributes[-1], ()) if entity.attributes else ()
+    return [labels for labels in (general, modifier) if labels]
