@@ -235,7 +235,7 @@ def server(tmp_path: Path) -> LettaServer:
     return LettaServer(
         environment=Environment(made.environment),
         layout=made,
-        postgres=postgres,
+        database_uri=postgres.uri,
         port=8283,
         password="letta-password",
         encryption_key="encryption-key",

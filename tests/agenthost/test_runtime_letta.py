@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import stat
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,8 +17,10 @@ import httpx
 import psutil
 import pytest
 
+import dqa
 from dqa.agenthost import runtime
 from dqa.agenthost.runtime import processes
+from dqa.agenthost.runtime.health import answers, free_port
 from dqa.agenthost.runtime.layout import existing_layout
 from dqa.agenthost.runtime.state import State, read_state
 from tests.agenthost.conftest import Stack
@@ -210,6 +213,42 @@ def test_a_groups_turn_counter_can_be_set(stack: Stack) -> None:
     reset("group-00000000-0000-4000-8000-000000000000")
     with pytest.raises(Exception, match="no id of a group"):
         reset("x'; drop table groups; --")
+
+
+def test_the_container_serves_with_the_secrets_in_its_files(stack: Stack, tmp_path: Path) -> None:
+    """What the image of docker-compose.yml runs, on the stack's database."""
+    state, home = state_of(stack), stack.settings.home
+    port = free_port()
+    variables = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(Path(dqa.__file__).parents[1]),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "SECRETS": str(home / "secrets"),
+        "LETTA_STATE": str(tmp_path),
+        "LETTA_ENVIRONMENT": state.environment,
+        "LETTA_HOST": "127.0.0.1",
+        "LETTA_PORT": str(port),
+        "POSTGRES_HOST": "127.0.0.1",
+        "POSTGRES_PORT": str(state.postgres_port),
+        "BRAIN_URL": stack.brain.url,
+    }
+    python = Path(state.environment) / "server" / "bin" / "python3"
+    command = [python, "-m", "dqa.agenthost.runtime.container"]
+    password = (home / "secrets" / "letta_password").read_text()
+    with (tmp_path / "log").open("wb") as log:
+        server = subprocess.Popen(command, env=variables, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    try:
+        deadline = time.monotonic() + 300
+        while not answers(f"http://127.0.0.1:{port}/v1/health/"):
+            assert server.poll() is None, (tmp_path / "log").read_text()
+            assert time.monotonic() < deadline
+            time.sleep(0.5)
+        assert answers(f"http://127.0.0.1:{port}/v1/agents/", password)
+        assert not answers(f"http://127.0.0.1:{port}/v1/agents/")
+        assert password not in (tmp_path / "log").read_text()
+    finally:
+        server.kill()
+        server.wait()
 
 
 def test_the_service_user_owns_what_it_writes_and_no_more(stack: Stack) -> None:

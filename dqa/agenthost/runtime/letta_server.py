@@ -13,11 +13,11 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from dqa.agenthost.runtime.environment import Environment
 from dqa.agenthost.runtime.identity import Identity, give_to
 from dqa.agenthost.runtime.layout import Layout
-from dqa.agenthost.runtime.postgres import Postgres
 from dqa.agenthost.runtime.processes import as_user
 from dqa.errors import UnavailableError
 
@@ -34,13 +34,15 @@ class LettaServer:
     """One server.
 
     Args:
+        database_uri: of an empty or already migrated database with pgvector, as :attr:`Postgres.uri` spells it.
+        host: address to listen on.
         brain_url: OpenAI-compatible endpoint, ending in ``/v1``.
         providers: further variables for model providers; they win over ``brain_url``.
     """
 
     environment: Environment
     layout: Layout
-    postgres: Postgres
+    database_uri: str
     port: int
     password: str
     encryption_key: str
@@ -48,6 +50,7 @@ class LettaServer:
     identity: Identity | None
     marker: Mapping[str, str]
     providers: Mapping[str, str] = field(default_factory=dict[str, str])
+    host: str = "127.0.0.1"
 
     @property
     def url(self) -> str:
@@ -59,11 +62,7 @@ class LettaServer:
         return self.layout.letta / "launchers"
 
     def prepare(self) -> None:
-        """Lays out the folders and the tools' interpreter, and brings the database to Letta's newest form.
-
-        Raises:
-            UnavailableError: a migration failed.
-        """
+        """Lays out the folders and the tools' interpreter."""
         give_to(self.layout.server_home, self.identity)
         give_to(self.layout.tools, self.identity)
         self.launchers.mkdir(exist_ok=True)
@@ -72,15 +71,12 @@ class LettaServer:
             shutil.copyfile(_HERE / name, self.launchers / name)
             (self.launchers / name).chmod(0o644)
         self._lay_tools_interpreter()
-        self.postgres.make_database()
-        if self.postgres.revision() != self.environment.migration_head:
-            self._migrate()
 
     def command(self) -> list[str]:
         """The server's command line; the secrets go to its stdin."""
         # -P keeps the launcher's folder off the path; -I would do so too, but hide HOME's settings as well.
         python = str(self.environment.server_python)
-        return [python, "-P", str(self.launchers / "launch.py"), "127.0.0.1", str(self.port)]
+        return [python, "-P", str(self.launchers / "launch.py"), self.host, str(self.port)]
 
     def variables(self) -> dict[str, str]:
         """The server's environment: what is no secret."""
@@ -107,7 +103,7 @@ class LettaServer:
     def secrets(self) -> dict[str, str]:
         """The variables that only the server itself may see."""
         return {
-            "LETTA_PG_URI": self.postgres.uri,
+            "LETTA_PG_URI": self.database_uri,
             "LETTA_SERVER_PASSWORD": self.password,
             "LETTA_ENCRYPTION_KEY": self.encryption_key,
             "OPENAI_API_KEY": "sk-local",
@@ -137,9 +133,14 @@ class LettaServer:
             shutil.rmtree(link, ignore_errors=True)
             link.symlink_to(programs.parent)
 
-    def _migrate(self) -> None:
+    def migrate(self) -> None:
+        """Brings the database to Letta's newest form.
+
+        Raises:
+            UnavailableError: a migration failed.
+        """
         # The migrations' driver takes no sslmode.
-        variables = {**self.variables(), "LETTA_PG_URI": self.postgres.uri.partition("?")[0]}
+        variables = {**self.variables(), "LETTA_PG_URI": self.database_uri.partition("?")[0]}
         try:
             done = subprocess.run(
                 [str(self.environment.server_python), "-m", "alembic", "upgrade", "head"],
@@ -156,5 +157,11 @@ class LettaServer:
             raise UnavailableError("Letta's migrations did not end", fix="run dqa down, then dqa up again") from None
         if done.returncode != 0:
             log = self.layout.log("migrations")
-            log.write_text((done.stdout + done.stderr).replace(self.postgres.password, "***"), encoding="utf-8")
+            log.write_text(
+                (done.stdout + done.stderr).replace(_password_in(self.database_uri), "***"), encoding="utf-8"
+            )
             raise UnavailableError("Letta's migrations failed", fix=f"see {log}")
+
+
+def _password_in(uri: str) -> str:
+    return urlsplit(uri).password or "no password"

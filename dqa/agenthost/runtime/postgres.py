@@ -23,6 +23,12 @@ _SETTINGS = {
 _COMMAND_PATIENCE_S = 120
 
 
+def uri(password: str, host: str, port: int) -> str:
+    """Address of the database ``letta``, in the form that Letta and its drivers take."""
+    # Without sslmode=disable Letta's pool asks for TLS, which isn't there.
+    return f"postgresql://{ROLE}:{quote(password, safe='')}@{host}:{port}/letta?sslmode=disable"
+
+
 @dataclass(frozen=True)
 class Postgres:
     """A cluster in ``folder``/data, owned by ``identity``.
@@ -46,9 +52,8 @@ class Postgres:
 
     @property
     def uri(self) -> str:
-        """Address of the database ``letta``, in the form that Letta and its drivers take."""
-        # Without sslmode=disable every query of Letta's pool waits for TLS that isn't there.
-        return f"postgresql://{ROLE}:{quote(self.password, safe='')}@127.0.0.1:{self.port}/letta?sslmode=disable"
+        """Address of its database ``letta``."""
+        return uri(self.password, "127.0.0.1", self.port)
 
     def prepare(self) -> None:
         """Makes the cluster on first use.

@@ -92,7 +92,7 @@ def _letta(plan: Plan, letta: OwnLetta, postgres: Postgres, needs: tuple[str, ..
     server = LettaServer(
         environment=Environment(plan.environment),
         layout=plan.layout,
-        postgres=postgres,
+        database_uri=postgres.uri,
         port=letta.port,
         password=letta.password,
         encryption_key=letta.encryption_key,
@@ -104,6 +104,9 @@ def _letta(plan: Plan, letta: OwnLetta, postgres: Postgres, needs: tuple[str, ..
 
     def start() -> subprocess.Popen[bytes]:
         server.prepare()
+        postgres.make_database()
+        if postgres.revision() != server.environment.migration_head:
+            server.migrate()
         return processes.start(
             server.command(),
             environment=server.variables(),
