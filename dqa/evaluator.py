@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -34,6 +35,9 @@ from dqa.taste.learn import Taste
 
 log = structlog.get_logger(__name__)
 
+_MANY = 100
+"""Frames after which decoding counts as half done: how many there will be is known only at the end."""
+
 CHANNELS: tuple[ChannelName, ...] = get_args(ChannelName)
 TasteSource = Callable[[str, int | None], Taste | None]
 """A user's taste, the serving one (version None) or that of a version; None when there is none."""
@@ -59,7 +63,7 @@ class Options(TypedDict, total=False):
         channels: which to judge; default all. The others are in the record as ``unavailable``.
         evaluation_id: the record's id; default a new one.
         media_name: what the record calls the media; default its absolute path.
-        taste_version: which version of the user's taste judges; default the serving one.
+        taste_version: which version of the user's taste judges; default the serving one, 0 for none.
         roots: folders the media must lie under; default any: the caller's own choice.
         progress: told of each stage; raises ``Cancelled`` to stop.
     """
@@ -121,6 +125,7 @@ class Evaluator:
                 fix="raise DQA_BUDGET_GB, or see dqa plan",
             )
         self._channels: dict[ChannelName, Channel] = {}
+        _one_thread()
 
     def load(self) -> None:
         """Loads every model of the profile now, so that the first evaluation is as quick as the next."""
@@ -160,7 +165,7 @@ class Evaluator:
         user = options.get("user") or self.settings.user
         return _Request(
             media=media,
-            media_name=options.get("media_name") or str(media.absolute()),
+            media_name=options.get("media_name") or _printable(media),
             roots=options.get("roots"),
             prompt=parse_prompt(check_prompt(prompt)),
             user=user,
@@ -172,7 +177,7 @@ class Evaluator:
 
     def _observe(self, request: _Request, tell: Progress) -> Observation:
         clip = Clip.open(request.media, Limits.from_settings(self.settings), request.roots)
-        return observe(clip.frames(), lambda: clip.media, progress=lambda share: tell("decode", 0.4 * share))
+        return observe(clip.frames(), lambda: clip.media, progress=lambda n: tell("decode", 0.4 * n / (n + _MANY)))
 
     def _judge(
         self, request: _Request, observation: Observation, timings: dict[str, float], tell: Progress
@@ -295,6 +300,23 @@ def _evaluator(settings: Settings) -> Evaluator:
     if not _last or _last[0][0] != settings:
         _last[:] = [(settings, Evaluator(settings))]
     return _last[0][1]
+
+
+def _printable(path: Path) -> str:
+    """The absolute path, with bytes that are not UTF-8 spelled out, as JSON requires."""
+    return os.fsencode(path.absolute()).decode("utf-8", "backslashreplace")
+
+
+def _one_thread() -> None:
+    """One thread a process: more are slower on small machines, and no sum may depend on how many cores there are.
+
+    Measured: docs/measurements.md. A caller who wants more runs several processes.
+    """
+    import cv2
+    import torch
+
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
 
 
 def _nobody(user: str, version: int | None) -> Taste | None:

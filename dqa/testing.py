@@ -6,15 +6,19 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Unpack
 
 import dqa
 from dqa.config import Settings
 from dqa.errors import ModelUnavailable, Undecodable
 from dqa.ids import new_id
-from dqa.record import ChannelName, ChannelResult, EvaluationRecord, Media, Reproduce
+from dqa.record import ChannelResult, EvaluationRecord, Media, Reproduce
+
+if TYPE_CHECKING:
+    from dqa.evaluator import Options
 
 _STEP_S = 0.02
 
@@ -38,27 +42,18 @@ class ScriptedEvaluator:
         if (self.settings.home / "no-models").exists():
             raise ModelUnavailable("the package of the scripted models is not installed", fix="install it")
 
-    def evaluate(  # noqa: PLR0913 - the signature is the evaluator's
-        self,
-        media: Path,
-        prompt: str,
-        *,
-        user: str | None = None,
-        seed: int | None = None,
-        channels: Sequence[ChannelName] | None = None,
-        evaluation_id: str | None = None,
-        media_name: str | None = None,
-        roots: Sequence[Path] | None = None,
-        progress: Callable[[str, float], None] | None = None,
-    ) -> EvaluationRecord:
+    def evaluate(self, media: Path, prompt: str, **options: Unpack[Options]) -> EvaluationRecord:
         """Does what the prompt's words say, then returns a record."""
         for word in prompt.split():
             name, _, value = word.partition(":")
             act = _ACTS.get(name)
             if act is not None:
-                act(value, progress or _silent)
+                act(value, options.get("progress") or _silent)
         return scripted_record(
-            evaluation_id or new_id("ev"), prompt, user or self.settings.user, media_name or str(media)
+            options.get("evaluation_id") or new_id("ev"),
+            prompt,
+            options.get("user") or self.settings.user,
+            options.get("media_name") or str(media),
         )
 
 

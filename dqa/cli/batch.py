@@ -143,10 +143,7 @@ class _Worker:
         if self._evaluator is None:
             self._evaluator = runtime.make_evaluator(self._settings)
         try:
-            name = runtime.media_name(line.media)
-            record = self._evaluator.run(
-                line.media, line.prompt, user=line.user, media_name=name, progress=self._stage
-            ).record
+            record = self._evaluator.run(line.media, line.prompt, user=line.user, progress=self._stage).record
         except DQAError:
             raise
         except Exception as error:  # a fault of ours on one clip must not end the run

@@ -108,7 +108,7 @@ def _judge_all(
 
 
 def _judge(evaluator: runtime.EvaluatorLike, path: Path, prompt: str, progress: Progress, *, pictures: bool) -> _Judged:
-    evaluation = evaluator.run(path, prompt, media_name=runtime.media_name(path), progress=progress.stage)
+    evaluation = evaluator.run(path, prompt, progress=progress.stage)
     view = None
     if pictures:
         from dqa.report.view import clip_view

@@ -167,6 +167,7 @@ def _again(old: EvaluationRecord, path: Path, settings: Settings, *, quiet: bool
                 seed=recipe.seed,
                 channels=recipe.channels,
                 media_name=recipe.media,
+                taste_version=recipe.taste_version or 0,
                 progress=progress.stage,
             )
             .record

@@ -6,16 +6,16 @@ Tests replace these factories, and nothing else, to run commands without model c
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Unpack
 
 from dqa.config import Settings, load_settings
 from dqa.errors import UnavailableError
-from dqa.record import ChannelName, EvaluationRecord
+from dqa.record import EvaluationRecord
 
 if TYPE_CHECKING:
-    from dqa.evaluator import Evaluation
+    from dqa.evaluator import Evaluation, Options
 
 
 StageProgress = Callable[[str, float], None]
@@ -25,19 +25,7 @@ StageProgress = Callable[[str, float], None]
 class EvaluatorLike(Protocol):
     """What the commands ask of an evaluator (:class:`dqa.evaluator.Evaluator`)."""
 
-    def run(  # noqa: PLR0913 - mirrors the evaluator
-        self,
-        media: Path,
-        prompt: str,
-        *,
-        user: str | None = None,
-        seed: int | None = None,
-        channels: Sequence[ChannelName] | None = None,
-        evaluation_id: str | None = None,
-        media_name: str | None = None,
-        roots: Sequence[Path] | None = None,
-        progress: StageProgress | None = None,
-    ) -> Evaluation: ...
+    def run(self, media: Path, prompt: str, **options: Unpack[Options]) -> Evaluation: ...
 
 
 class StoreLike(Protocol):
@@ -75,11 +63,6 @@ def make_evaluator(settings: Settings) -> EvaluatorLike:
     except ModuleNotFoundError as error:
         raise _not_installed(error, "embedded") from None
     return evaluator_with_taste(settings)
-
-
-def media_name(path: Path) -> str:
-    """What a record calls a clip: its absolute path, with bytes that are not UTF-8 spelled out, as JSON requires."""
-    return os.fsencode(path.absolute()).decode("utf-8", "backslashreplace")
 
 
 def open_store(settings: Settings) -> StoreLike:

@@ -82,7 +82,8 @@ def pair_motion(field: Field, earlier: Grey, later: Grey) -> PairMotion:
     side = min(height, width)
     size = cast(Field, cv2.magnitude(field[..., 0], field[..., 1])).ravel()
     count = max(1, size.size // 20)
-    top = float(np.partition(size, size.size - count)[-count:].mean())
+    # Sorted, not partitioned: the order of the terms is part of a sum in floating point.
+    top = float(np.sort(size)[-count:].mean(dtype=np.float64))
     residual = warp(later, field, 1.0).astype(np.float32) - earlier
     cells = cv2.resize(residual, _cells(width, height), interpolation=cv2.INTER_AREA)
     return PairMotion(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from dqa.clip.frame import Frame
 from dqa.clip.representative import representative_index
-from dqa.clip.sampling import EvenSampler
+from dqa.clip.sampling import still_sampler, track_sampler
 from dqa.errors import Undecodable
 from dqa.measure.observation import Observation
 from dqa.measure.signals import SignalCollector
@@ -27,8 +27,7 @@ def observe(
         Undecodable: there was not one frame.
     """
     signals = SignalCollector()
-    stills = EvenSampler(2.0, 32, max_side=1280)
-    track = EvenSampler(8.0, 256, short_side=256)
+    stills, track = still_sampler(), track_sampler()
     count = 0
     for count, frame in enumerate(frames, start=1):
         for reader in (signals, stills, track):

@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, Unpack, cast
 
 import structlog
 from pydantic import JsonValue
@@ -29,6 +29,9 @@ from dqa.service.messages import LoadFailed, Ran, Ready, WorkerConfig
 from dqa.service.problems import internal, problem_of
 from dqa.store import LeasedJob, Store
 
+if TYPE_CHECKING:
+    from dqa.evaluator import Options
+
 log = structlog.get_logger(__name__)
 
 _IDLE_S = 0.1
@@ -40,19 +43,7 @@ class EvaluatorLike(Protocol):
 
     def load(self) -> None: ...
 
-    def evaluate(  # noqa: PLR0913 - the signature is the evaluator's
-        self,
-        media: Path,
-        prompt: str,
-        *,
-        user: str | None = None,
-        seed: int | None = None,
-        channels: Sequence[ChannelName] | None = None,
-        evaluation_id: str | None = None,
-        media_name: str | None = None,
-        roots: Sequence[Path] | None = None,
-        progress: Callable[[str, float], None] | None = None,
-    ) -> EvaluationRecord: ...
+    def evaluate(self, media: Path, prompt: str, **options: Unpack[Options]) -> EvaluationRecord: ...
 
 
 class Worker:

@@ -178,7 +178,7 @@ def _verdict(*parts: Part, most: float = 1.0) -> Verdict:
     score = most * (soft_min(part.score for part in parts) or 0.0)
     worst = min(parts, key=lambda part: part.score)
     good = score >= GOOD
-    reason = f"{worst.text}; measured on pixels" if not good else f"{worst.text} at worst; measured on pixels"
+    reason = f"nothing weak in its pixels; the least good is {worst.text}" if good else worst.text
     return Verdict(Axis(score=score, reason=reason, advice="" if good else worst.advice), worst.evidence)
 
 
