@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -125,7 +126,8 @@ class Evaluator:
                 fix="raise DQA_BUDGET_GB, or see dqa plan",
             )
         self._channels: dict[ChannelName, Channel] = {}
-        _one_thread()
+        _settle_arithmetic()
+        _keep_stdout_clean()
 
     def load(self) -> None:
         """Loads every model of the profile now, so that the first evaluation is as quick as the next."""
@@ -307,16 +309,26 @@ def _printable(path: Path) -> str:
     return os.fsencode(path.absolute()).decode("utf-8", "backslashreplace")
 
 
-def _one_thread() -> None:
-    """One thread a process: more are slower on small machines, and no sum may depend on how many cores there are.
+def _settle_arithmetic() -> None:
+    """The same bits every time: one thread, and none of the Intel kernels whose rounding depends on memory addresses.
 
-    Measured: docs/measurements.md. A caller who wants more runs several processes.
+    One thread a process is also what is quickest on small machines; who wants more runs several processes.
     """
     import cv2
     import torch
 
     cv2.setNumThreads(1)
+    cv2.ipp.setUseIPP(False)
     torch.set_num_threads(1)
+
+
+def _keep_stdout_clean() -> None:
+    """Unless whoever uses this library set structlog up, warnings go to stderr and nothing to stdout."""
+    if not structlog.is_configured():
+        structlog.configure(
+            wrapper_class=structlog.make_filtering_bound_logger("WARNING"),
+            logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        )
 
 
 def _nobody(user: str, version: int | None) -> Taste | None:

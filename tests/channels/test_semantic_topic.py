@@ -71,7 +71,7 @@ def test_evidence_names_labels_and_the_words_they_support(channel: TopicSemantic
     assert result.evidence[0].frame == 0
     assert "no attribute, count or action" in result.reason
     assert result.confidence is not None
-    assert result.confidence <= 0.6
+    assert 0.45 <= result.confidence <= 0.7
 
 
 def test_colours_change_little(channel: TopicSemantic, photos: dict[str, Item]) -> None:

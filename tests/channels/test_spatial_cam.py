@@ -116,8 +116,8 @@ def test_seldom_found_where_it_is_not(channel: CamSpatial, photos: dict[str, Ite
 def test_what_has_no_label_is_named_and_left_out(channel: CamSpatial, photos: dict[str, Item]) -> None:
     result = judged(channel, photos["cat"].observation, "a tabby cat and a qwertzuiop")
     assert result.raw["unknown"] == ["qwertzuiop"]
-    assert [e["name"] for e in result.raw["entities"]] == ["tabby cat"]
-    assert result.confidence == pytest.approx(0.2)
+    assert [(e["name"], e["found"]) for e in result.raw["entities"]] == [("tabby cat", True), ("qwertzuiop", None)]
+    assert result.confidence == pytest.approx(0.25)
     assert judged(channel, photos["cat"].observation, "a qwertzuiop").status == "abstained"
 
 

@@ -38,7 +38,7 @@ MAX_FRAMES = 6
 # of benchmarks/topic_auc.py: the score is how likely a pair with this z belongs together when half of the pairs do.
 _SLOPE, _MIDDLE = 1.8, 0.7
 
-_MOST_CONFIDENCE, _LEAST_CONFIDENCE = 0.6, 0.15
+_MOST_CONFIDENCE, _LEAST_CONFIDENCE = 0.7, 0.45
 _SHOWN_LABELS, _SHOWN_SHARE, _SUPPORT = 5, 0.04, 0.45
 
 WEAKNESS = (
@@ -125,7 +125,7 @@ def _usual() -> Expectation:
 
 
 def _confidence(spread: float) -> float:
-    """From 0.6 for a prompt that calls up one label down to 0.15 at :data:`MAX_SPREAD`, in the log of the spread."""
+    """From 0.7 for a prompt that calls up one label down to 0.45 at :data:`MAX_SPREAD`, in the log of the spread."""
     share = float(np.clip(np.log(max(spread, 1.0)) / np.log(MAX_SPREAD), 0, 1))
     return _MOST_CONFIDENCE + (_LEAST_CONFIDENCE - _MOST_CONFIDENCE) * share
 

@@ -1,8 +1,7 @@
 """The spatial channel of the embedded profile: things located by class activation, relations checked with their sign.
 
 It locates only what the classifier has a label for; what it has none for is named and left out. Whether it answers
-depends on the prompt alone. ProxyCLIP's refinement and saliency were measured and gave no clear gain here
-(docs/design/topic-detector.md).
+depends on the prompt alone. Why neither saliency nor ProxyCLIP's refinement: docs/design/topic-detector.md.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from dqa.channels.contract import ChannelFacts, EvaluationContext
 from dqa.channels.seeing import even_choice
 from dqa.channels.spatial.activation import View, place, support, view
 from dqa.channels.spatial.checks import Check, check
-from dqa.channels.spatial.located import Located, entity_json, evidence_of, reason_for, relation_json
+from dqa.channels.spatial.located import Located, entity_json, evidence_of, reason_for, relation_json, unlabelled_json
 from dqa.channels.spatial.vocabulary import labels_for
 from dqa.clip.frame import Frame
 from dqa.measure.observation import Observation
@@ -29,6 +28,9 @@ from dqa.record import ChannelResult, ModelIdentity
 
 MOST_ENTITIES = 12
 KEYFRAMES = 3
+
+MOST_CONFIDENCE = 0.5
+"""When everything the prompt names can be looked for; less by the share that can't (docs/design/topic-detector.md)."""
 
 WEAKNESS = "locates only what ImageNet has a label for: no people, no parts, nothing small; no depth"
 
@@ -58,7 +60,8 @@ class CamSpatial:
     def evaluate(self, observation: Observation, prompt: Prompt, context: EvaluationContext) -> ChannelResult:
         """Score: mean over the things looked for and the relations told, each in [0, 1].
 
-        ``raw.entities`` lists what was looked for, ``raw.unknown`` what the classifier has no label for.
+        ``raw.entities`` lists what the prompt names, with ``found`` null where the classifier has no label for it;
+        ``raw.unknown`` names those.
         """
         encoder = self._pool.get(self._encoder)
         entities = prompt.entities[:MOST_ENTITIES]
@@ -66,42 +69,50 @@ class CamSpatial:
         unknown = [e.text for e, k in zip(entities, labels, strict=True) if not k]
         if not any(labels):
             named = f" ({', '.join(unknown[:5])})" if unknown else ""
-            return self._abstained(f"the classifier has no label for anything the prompt names{named}", unknown)
+            return self._abstained(f"the classifier has no label for anything the prompt names{named}", entities)
         frames = _keyframes(observation)
         if not frames:
-            return self._abstained("every frame is blank", unknown)
+            return self._abstained("every frame is blank", entities)
         classifier: LiteClassifier = self._pool.get(self._classifier)
         views = [view(frame, classifier) for frame in frames]
         located = {i: _locate(e, k, views) for i, (e, k) in enumerate(zip(entities, labels, strict=True)) if k}
         checks = _relations(prompt.relations, located, views, classifier)
-        return self._result(located, checks, unknown, classifier)
+        return self._result(entities, located, checks, classifier)
 
     def _result(
         self,
+        entities: Sequence[Entity],
         located: dict[int, Located],
         checks: list[tuple[Relation, Check]],
-        unknown: list[str],
         classifier: LiteClassifier,
     ) -> ChannelResult:
+        unknown = [entity.text for i, entity in enumerate(entities) if i not in located]
         places = {i: place(t.best, t.labels, classifier.class_weights) for i, t in located.items() if t.found}
         told = [float(c.holds) for _, c in checks if c.holds is not None]
         raw: dict[str, JsonValue] = {
-            "entities": [entity_json(t, places.get(i)) for i, t in located.items()],
+            "entities": [
+                entity_json(located[i], places.get(i)) if i in located else unlabelled_json(entity)
+                for i, entity in enumerate(entities)
+            ],
             "relations": [relation_json(located, r, c) for r, c in checks],
             "unknown": list(unknown),
         }
         return ChannelResult(
             status="ok",
             score=float(np.mean([*(t.strength for t in located.values()), *told])),
-            confidence=0.4 * len(located) / (len(located) + len(unknown)),
+            confidence=MOST_CONFIDENCE * len(located) / len(entities),
             reason=reason_for(located, checks, unknown),
             evidence=tuple(evidence_of(t, places.get(i)) for i, t in located.items()),
             model=self.model,
             raw=raw,
         )
 
-    def _abstained(self, reason: str, unknown: list[str]) -> ChannelResult:
-        raw: dict[str, JsonValue] = {"entities": [], "relations": [], "unknown": list(unknown)}
+    def _abstained(self, reason: str, entities: Sequence[Entity]) -> ChannelResult:
+        raw: dict[str, JsonValue] = {
+            "entities": [unlabelled_json(entity) for entity in entities],
+            "relations": [],
+            "unknown": [entity.text for entity in entities],
+        }
         return ChannelResult(status="abstained", reason=reason, model=self.model, raw=raw)
 
 

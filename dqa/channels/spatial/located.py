@@ -57,6 +57,11 @@ def entity_json(thing: Located, where: Place | None) -> dict[str, JsonValue]:
     }
 
 
+def unlabelled_json(entity: Entity) -> dict[str, JsonValue]:
+    """An entry of ``raw.entities`` for what can't be looked for: neither found nor not found."""
+    return {"name": entity.text, "found": None, "area": None, "box": None, "frame": None, "confidence": None}
+
+
 def relation_json(located: dict[int, Located], relation: Relation, told: Check) -> dict[str, JsonValue]:
     """An entry of ``raw.relations``; ``margin`` is in shares of the frame."""
     return {

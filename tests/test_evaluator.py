@@ -1,0 +1,115 @@
+"""The evaluator on real clips: one record, the same bits every time, one channel's fault no other's."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dqa.channels.visionreward.measured import MeasuredVisionReward
+from dqa.config import Settings
+from dqa.errors import Cancelled, InsufficientMemory, InvalidPrompt, MediaNotFound, ModelUnavailable
+from dqa.evaluator import CHANNELS, Evaluator
+from dqa.record import EvaluationRecord
+from tests.conftest import CLIPS
+
+CLIP = CLIPS / "wan21_04_base.mp4"
+PROMPT = "a hen next to an electric guitar, 3D render"
+
+
+@pytest.fixture(scope="module")
+def evaluator(tmp_path_factory: pytest.TempPathFactory) -> Evaluator:
+    return Evaluator(Settings(home=tmp_path_factory.mktemp("home")))
+
+
+def bits(record: EvaluationRecord) -> dict[str, Any]:
+    """What must not differ between two runs."""
+    data = json.loads(record.to_json())
+    return {key: value for key, value in data.items() if key not in ("id", "created", "timings_s")}
+
+
+def test_the_record_is_whole(evaluator: Evaluator) -> None:
+    record = evaluator.evaluate(CLIP, PROMPT, user="mira", seed=7)
+    assert tuple(record.channels) == CHANNELS
+    assert record.final is not None
+    assert record.user == record.reproduce.user == "mira"
+    assert record.reproduce.seed == 7
+    assert record.reproduce.media == str(CLIP)
+    assert sum(record.weights.values()) == pytest.approx(1)
+    assert set(record.weights) == {n for n, c in record.channels.items() if c.score is not None}
+    total = sum(weight * (record.channels[name].score or 0) for name, weight in record.weights.items())
+    assert record.final == pytest.approx(total)
+    assert record.channels["preference"].status == "unavailable"
+    assert record.media.frames == 33
+    assert {"decode", "total", *CHANNELS} == set(record.timings_s)
+
+
+def test_the_same_bits_every_time(evaluator: Evaluator, tmp_path: Path) -> None:
+    first = bits(evaluator.evaluate(CLIP, PROMPT))
+    evaluator.evaluate(CLIPS / "wan21_07_base.mp4", "a hen")
+    assert bits(evaluator.evaluate(CLIP, PROMPT)) == first
+    assert bits(Evaluator(Settings(home=tmp_path)).evaluate(CLIP, PROMPT)) == first
+
+
+@pytest.mark.slow
+def test_the_same_bits_in_another_process_with_more_threads(evaluator: Evaluator, tmp_path: Path) -> None:
+    code = f"import dqa; print(dqa.evaluate({str(CLIP)!r}, {PROMPT!r}).to_json())"
+    environ = {"DQA_HOME": str(tmp_path), "OMP_NUM_THREADS": "2", "PATH": "/usr/bin:/bin"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environ)
+    assert done.stdout.count("\n") == 1, "a library writes nothing to stdout"
+    assert bits(EvaluationRecord.from_json(done.stdout)) == bits(evaluator.evaluate(CLIP, PROMPT))
+
+
+def test_channels_that_are_not_asked_for_are_named(evaluator: Evaluator) -> None:
+    record = evaluator.evaluate(CLIP, PROMPT, channels=["benchmark"])
+    assert set(record.weights) == {"benchmark"}
+    assert record.channels["semantic"].status == "unavailable"
+    assert record.prompt_adherence is None
+    assert record.action in ("review", "refine", "reject")
+
+
+def test_a_channel_that_fails_costs_no_other(evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("a secret")
+
+    monkeypatch.setattr(MeasuredVisionReward, "evaluate", broken)
+    record = evaluator.evaluate(CLIP, PROMPT)
+    assert record.channels["visionreward"].status == "failed"
+    assert record.channels["benchmark"].status == "ok"
+    assert "a secret" not in record.to_json()
+
+
+def test_progress_rises_and_can_cancel(evaluator: Evaluator) -> None:
+    told: list[tuple[str, float]] = []
+    evaluator.evaluate(CLIP, PROMPT, progress=lambda stage, share: told.append((stage, share)))
+    shares = [share for _, share in told]
+    assert shares == sorted(shares)
+    assert (shares[0], shares[-1]) == (0.0, 1.0)
+    assert {stage for stage, _ in told} == {"decode", *CHANNELS, "done"}
+
+    def stop(stage: str, share: float) -> None:
+        if stage == "benchmark":
+            raise Cancelled("stopped")
+
+    with pytest.raises(Cancelled):
+        evaluator.evaluate(CLIP, PROMPT, progress=stop)
+
+
+@pytest.mark.parametrize(
+    ("media", "prompt", "error"),
+    [(CLIP, "  ", InvalidPrompt), (CLIP, "word " * 10_000, InvalidPrompt), ("no-such.mp4", "a hen", MediaNotFound)],
+)
+def test_bad_input_is_refused(evaluator: Evaluator, media: Path, prompt: str, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        evaluator.evaluate(media, prompt)
+
+
+def test_profiles_that_can_not_be_used_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelUnavailable):
+        Evaluator(Settings(home=tmp_path, profile="rtx3090"))
+    with pytest.raises(InsufficientMemory):
+        Evaluator(Settings(home=tmp_path, budget_gb=0.01))
