@@ -15,7 +15,7 @@ import pytest
 from dqa.agenthost import runtime
 from dqa.agenthost.runtime.health import free_port
 from dqa.config import Settings
-from tests.agenthost.scripted import ScriptedBrain
+from tests.agenthost.scripted import EMBEDDING, HANDLE, ScriptedBrain
 
 
 @dataclass
@@ -26,6 +26,11 @@ class Stack:
     options: runtime.UpOptions
     brain: ScriptedBrain
     told: list[str] = field(default_factory=list[str])
+
+    @property
+    def media(self) -> Path:
+        """The folder that the worker reads clips from."""
+        return self.settings.roots[0]
 
     @property
     def connection(self) -> runtime.Connection:
@@ -66,7 +71,7 @@ def stack() -> Iterator[Stack]:
     top.chmod(0o755)  # the service user must get in, where root runs the tests
     roots = (top / "media",)
     roots[0].mkdir()
-    settings = Settings(home=top / "home", port=free_port(), roots=roots)
+    settings = Settings(home=top / "home", port=free_port(), roots=roots, agent_model=HANDLE, agent_embedding=EMBEDDING)
     brain = ScriptedBrain()
     options = runtime.UpOptions(letta_port=free_port(), brain_url=brain.url, environment=environment_folder())
     stack = Stack(settings, options, brain)

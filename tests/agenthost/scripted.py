@@ -29,6 +29,17 @@ def first_tool_once(request: Mapping[str, Any]) -> Reply:
     return {"text": "done"}
 
 
+def rule_brain(request: Mapping[str, Any]) -> Reply:
+    """Answers as the packaged rule brain would."""
+    from dqa.brain.answer import complete
+
+    message = complete(request)["choices"][0]["message"]
+    if not message.get("tool_calls"):
+        return {"text": message["content"]}
+    function = message["tool_calls"][0]["function"]
+    return {"tool": function["name"], "arguments": json.loads(function["arguments"])}
+
+
 class ScriptedBrain:
     """The endpoint, on a free port. ``answer`` may be replaced at any time; ``requests`` are the chats so far."""
 

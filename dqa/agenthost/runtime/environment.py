@@ -7,6 +7,7 @@ complete: ``server`` (Letta at its full lock), ``tools`` (small, for the agents'
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import importlib.util
@@ -79,7 +80,9 @@ def prepare(layout: Layout, identity: Identity | None, tell: Tell) -> Environmen
     environment = Environment(layout.environment)
     lock = layout.environment / ".lock"
     waiting = functools.partial(tell, "waiting for another dqa up that is making the environments")
-    with held(lock, waiting=waiting, patience_s=_BUILD_PATIENCE_S):
+    # A folder that is shared and somebody else's is used as it is.
+    ours = os.access(layout.environment, os.W_OK)
+    with held(lock, waiting=waiting, patience_s=_BUILD_PATIENCE_S) if ours else contextlib.nullcontext():
         builder = _Builder(layout, identity, tell)
         builder.make("server", "server.lock.txt", builder.virtual, _imports("letta", "asyncpg", "psycopg2", "pgvector"))
         builder.make("tools", "tools.requirements.txt", builder.virtual, _imports("letta_client", "httpx", "pydantic"))
@@ -111,7 +114,7 @@ class _Builder:
         self._tell(
             f"making {self._root / name} (once, takes a few minutes)" if name == "server" else f"making {folder}"
         )
-        self._require_room()
+        self._require_place(name)
         work = self._root / f".{name}.{os.getpid()}"
         shutil.rmtree(work, ignore_errors=True)
         try:
@@ -197,7 +200,13 @@ class _Builder:
                 fix=f"see {self._log}; if the network failed, run dqa up again",
             )
 
-    def _require_room(self) -> None:
+    def _require_place(self, name: str) -> None:
+        if not os.access(self._root, os.W_OK):
+            raise UnavailableError(
+                f"the environment {name} is missing or old, and its folder can't be written",
+                fix="let its owner run dqa up, or choose another folder",
+                where=str(self._root),
+            )
         free = shutil.disk_usage(self._root).free
         if free < _NEEDED_BYTES:
             raise UnavailableError(

@@ -87,6 +87,8 @@ def make_layout(home: Path, identity: Identity | None, environment: Path | None 
         _make_letta_folder(home, identity)
         layout = existing_layout(home, environment)
         layout.environment.mkdir(parents=True, exist_ok=True)
+        if layout.environment.stat().st_uid == os.geteuid():
+            layout.environment.chmod(0o755)
     except OSError as error:
         raise UnavailableError(
             f"the state folder can't be prepared ({error.strerror})",
@@ -110,6 +112,8 @@ def _make_letta_folder(home: Path, identity: Identity | None) -> None:
         return
     target = ELSEWHERE / hashlib.sha256(str(home).encode()).hexdigest()[:12]
     target.mkdir(parents=True, exist_ok=True)
+    for folder in (ELSEWHERE, target):
+        folder.chmod(0o755)  # whatever root's umask is
     link.rmdir()
     link.symlink_to(target)
 
