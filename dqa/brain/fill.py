@@ -100,8 +100,11 @@ def _prompt_in(text: str) -> str | None:
         return max(quoted, key=len)
     rest = text.replace(path, " ") if path else text
     words = rest.split()
-    while words and words[0].strip(".,:;!?\"'").lower() in _COMMANDS:
-        words.pop(0)
+    article = ""
+    while words and (word := words[0].strip(".,:;!?\"'").lower()) in _COMMANDS:
+        dropped = words.pop(0)
+        article = dropped if word in {"a", "an", "the"} else ""
+    words = [article, *words] if article else words
     return " ".join(words).strip(" .:\"'") if len(words) >= 3 else None
 
 

@@ -96,7 +96,7 @@ async def _embeddings(request: Request) -> Response:
     texts = [given] if isinstance(given, str) else given
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in cast(list[Any], texts)):
         raise _Refused("input must be a text or a list of texts")
-    width = asked.get("dimensions") or WIDTH
+    width = WIDTH if asked.get("dimensions") is None else asked["dimensions"]
     if not isinstance(width, int) or not 1 <= width <= 4096:
         raise _Refused("dimensions must be between 1 and 4096")
     embedder: Embedder = request.app.state.embedder

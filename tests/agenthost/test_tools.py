@@ -304,14 +304,8 @@ def test_the_writer_hands_over_one_paragraph(world: World) -> None:
 
 
 BLOCK = f"/v1/agents/{AGENT}/core-memory/blocks/"
-STEP = {
-    "training_step": 3,
-    "loss": 0.5,
-    "new_patterns": ["x"],
-    "model_confidence": 0.2,
-    "new_choices": 2,
-    "choices_seen": 9,
-}
+METRICS = {"training_step": 3, "loss": 0.5, "new_patterns": ["x"], "model_confidence": 0.2}
+STEP = {**METRICS, "new_choices": 2, "choices_seen": 9}
 
 
 def test_the_block_s_text_goes_to_the_worker_as_it_is(world: World) -> None:
