@@ -156,11 +156,19 @@ class Evaluator:
         started = time.perf_counter()
         tell("decode", 0.0)
         observation = self._observe(request, tell)
+        return Evaluation(self._judged(request, observation, started, tell), observation)
+
+    def judge(self, observation: Observation, prompt: str, **options: Unpack[Options]) -> EvaluationRecord:
+        """Grades a clip that was observed before; ``media_name`` says what the record calls it. Else as :meth:`run`."""
+        request = self._request(Path(), prompt, options)
+        return self._judged(request, observation, time.perf_counter(), options.get("progress") or _silent)
+
+    def _judged(self, request: _Request, observation: Observation, started: float, tell: Progress) -> EvaluationRecord:
         timings = {"decode": time.perf_counter() - started}
         results = self._judge(request, observation, timings, tell)
         timings["total"] = time.perf_counter() - started
         tell("done", 1.0)
-        return Evaluation(self._record(request, observation, results, timings), observation)
+        return self._record(request, observation, results, timings)
 
     def _request(self, media: Path, prompt: str, options: Options) -> _Request:
         channels, seed = options.get("channels"), options.get("seed")

@@ -12,7 +12,7 @@ from dqa.record import ChannelName, ChannelResult
 from dqa.synthesis import Verdict
 
 WEAK = 0.6
-"""Findings below this are named among the weakest, at most three of them."""
+"""Findings below this are weak."""
 
 _ACTIONS = {
     "accept": "accept it",
@@ -32,8 +32,11 @@ class Finding:
 
 
 def findings(results: Mapping[ChannelName, ChannelResult]) -> list[Finding]:
-    """Everything that has a score, parts in place of the channels they make up; weakest first."""
-    return sorted(_findings(results), key=lambda finding: (finding.score, finding.name))
+    """Everything that has a score, parts in place of the channels they make up; weakest first.
+
+    Equals stay in the order of channels and dimensions, which puts causes before what follows from them.
+    """
+    return sorted(_findings(results), key=lambda finding: finding.score)
 
 
 def _findings(results: Mapping[ChannelName, ChannelResult]) -> Iterator[Finding]:
@@ -50,16 +53,26 @@ def _findings(results: Mapping[ChannelName, ChannelResult]) -> Iterator[Finding]
             yield Finding(name, result.score, result.reason)
 
 
+def _weakest(results: Mapping[ChannelName, ChannelResult]) -> list[Finding]:
+    """Up to three findings under :data:`WEAK`, else the lowest; and always the lowest benchmark dimension.
+
+    A clip of another topic should not hide that it also stutters, nor the other way round.
+    """
+    found = findings(results)
+    weak = [f for f in found[:3] if f.score < WEAK] or found[:1]
+    dimensions = findings({n: r for n, r in results.items() if n == "benchmark"})[:1]
+    return [*weak, *(f for f in dimensions if f not in weak)]
+
+
 def reasoning(results: Mapping[ChannelName, ChannelResult], verdict: Verdict) -> str:
     """2 to 4 sentences: the verdict, the strongest evidence, the weakest, and what was not judged."""
     if verdict.final is None:
         return "No channel could judge this clip, so there is no grade. " + _not_judged(results)
     found = findings(results)
-    weak = [f for f in found[:3] if f.score < WEAK] or found[:1]
     sentences = [
         f"Grade {verdict.grade} ({verdict.final:.2f}): {_ACTIONS[verdict.action]}.",
         f"Strongest evidence: {_say(found[-1])}.",
-        f"Weakest evidence: {'; '.join(_say(f) for f in weak)}.",
+        f"Weakest evidence: {'; '.join(_say(f) for f in _weakest(results))}.",
     ]
     if verdict.prompt_adherence is None:
         sentences.append("Adherence to the prompt was not judged. " + _not_judged(results))

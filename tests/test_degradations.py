@@ -1,47 +1,41 @@
-"""Order under degradation, on real clips: every fault lowers the score, and the reason names the dimension at fault."""
+"""Order under degradation, on real clips: every fault lowers the grade, and the reasoning names what is at fault."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from benchmarks.degradations import Verdict, judges, verdicts
-from dqa.channels.contract import Channel
+from benchmarks.degradations import verdicts
 from dqa.clip.frame import Image
-from tests.conftest import CLIPS
-from tests.degradations import DEGRADATIONS, RESPONSIBLE
+from dqa.config import Settings
+from dqa.evaluator import Evaluator
+from tests.conftest import RealClip, real_clips
+from tests.degradations import DEGRADATIONS
 from tests.observing import gliding, read_frames, texture
 
 NAMES = ("wan21_01_base", "wan21_01_flex", "wan21_04_base", "wan21_04_flex", "wan21_07_base", "cogvideox_9")
-OTHER = "wan21_07_flex"
+CLIPS = {clip.id: clip for clip in real_clips()}
 
 
 @pytest.fixture(scope="module")
-def channels(tmp_path_factory: pytest.TempPathFactory) -> tuple[Channel, Channel]:
-    return judges(tmp_path_factory.mktemp("home"))
+def evaluator(tmp_path_factory: pytest.TempPathFactory) -> Evaluator:
+    return Evaluator(Settings(home=tmp_path_factory.mktemp("home")))
 
 
-def frames_of(name: str) -> list[Image]:
-    return read_frames(Path(CLIPS / f"{name}.mp4"), 832)[:41]
+def frames_of(clip: RealClip) -> list[Image]:
+    return read_frames(clip.path, 832)[:41]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
-def test_every_fault_lowers_the_score_and_is_named(name: str, channels: tuple[Channel, Channel]) -> None:
-    table = verdicts(frames_of(name), 16.0, frames_of(OTHER), channels)
+def test_every_fault_lowers_the_grade_and_is_named(name: str, evaluator: Evaluator) -> None:
+    clip = CLIPS[name]
+    table = verdicts(frames_of(clip), 16.0, frames_of(CLIPS["wan21_07_flex"]), clip.prompt, evaluator)
     original = table.pop("original")
     assert set(table) == set(DEGRADATIONS)
-    wrong = {fault: v for fault, v in table.items() if v.benchmark >= original.benchmark}
-    wrong_together = {fault: v for fault, v in table.items() if v.together >= original.together}
-    unnamed = {fault: v.reason for fault, v in table.items() if not _named(fault, v)}
-    assert (wrong, wrong_together, unnamed) == ({}, {}, {})
-
-
-def _named(fault: str, verdict: Verdict) -> bool:
-    named = [name.replace("_", " ") in verdict.reason.lower() for name in RESPONSIBLE[fault]]
-    return any(named) and any(name in verdict.lowest for name in RESPONSIBLE[fault])
+    not_lower = {fault: v for fault, v in table.items() if v.final >= original.final}
+    unnamed = {fault: v.reasoning for fault, v in table.items() if not v.names(fault)}
+    assert (not_lower, unnamed) == ({}, {})
 
 
 @pytest.mark.parametrize("name", DEGRADATIONS)
