@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import uuid
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, cast
@@ -126,7 +127,8 @@ def _frame(kind: str) -> dict[str, Any]:
 def _message(reply: Reply) -> tuple[str, dict[str, Any]]:
     if "tool" in reply:
         function = {"name": reply["tool"], "arguments": json.dumps(reply.get("arguments", {}))}
-        call = {"id": "call_1", "type": "function", "function": function}
+        # Each call has an id of its own: the server drops a return whose id it has seen in the conversation.
+        call = {"id": f"call_{uuid.uuid4().hex[:24]}", "type": "function", "function": function}
         return "tool_calls", {"role": "assistant", "content": reply.get("text"), "tool_calls": [call]}
     return "stop", {"role": "assistant", "content": reply["text"]}
 

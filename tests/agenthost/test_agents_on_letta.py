@@ -185,12 +185,12 @@ def test_the_director_refines_with_the_advice_and_stops_at_the_limit(deployment:
     turn = deployment.say("director", "Make a video of a panda drinking coffee in a cafe")
     deployment.write("quality_standards", standards)
     decisions = [json.loads(m.text)["decision"] for m in turn.returns("decide_next")]
-    assert decisions in (["refine", "deliver"], ["deliver"])
+    assert decisions == ["refine", "deliver"]
     (delivered,) = [json.loads(m.text) for m in turn.returns("deliver_video")]
     assert delivered["attempts"] == len(decisions)
     assert delivered["grade"] == deployment.record(delivered["id"])["grade"]
     shots = [json.loads(m.text) for m in turn.returns("ask_cameraman")]
-    assert [shot["attempt"] for shot in shots] == list(range(1, len(shots) + 1))
+    assert [shot.get("attempt") for shot in shots] == list(range(1, len(shots) + 1)), shots
     assert "rule brain, not a language model" in turn.reply
 
 
