@@ -54,21 +54,21 @@ def _returns(*names: str) -> list:
     """What these tools returned in this turn, oldest first, as (name, data). The host's log, not the model's word."""
     agent = os.environ.get("LETTA_AGENT_ID", "")
     runs = _call("DQA_LETTA", "GET", f"/v1/runs/?agent_id={agent}&active=true&limit=10")
-    active = {run.get("id") for run in runs if isinstance(run, dict)}
     found = _call("DQA_LETTA", "GET", f"/v1/agents/{agent}/messages?limit=200&order=desc")
     if found and str(found[0].get("date")) > str(found[-1].get("date")):
         found = found[::-1]  # 0.16.8 gives the newest page oldest first, whatever the order asked for
-    results = []
+    by_run = {}
     for message in found:
-        wanted = message.get("message_type") == "tool_return_message" and message.get("name") in names
-        if not wanted or message.get("run_id") not in active:
+        if message.get("message_type") != "tool_return_message" or message.get("name") not in names:
             continue
         try:
             data = json.loads(message.get("tool_return") or "")
         except ValueError:
             data = {"error": str(message.get("tool_return"))[:300], "fix": "see the tool's return"}
-        results.append((message["name"], data if isinstance(data, dict) else {"value": data}))
-    return results
+        entry = (message["name"], data if isinstance(data, dict) else {"value": data})
+        by_run.setdefault(message.get("run_id"), []).append(entry)
+    # The newest first: a run that died with its server stays active for good.
+    return next((by_run[run["id"]] for run in runs if run.get("id") in by_run), [])
 
 
 _GRADES = ["F", "C", "B-", "B", "B+", "A-", "A"]

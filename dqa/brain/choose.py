@@ -70,7 +70,7 @@ def _match(
     said = _stems(conversation.user)
     score = sum(weight / sum(word in other for other in offered) for word, weight in own.items() if word in said)
     needed = [name for name in parameters.get("required") or [] if arguments.get(name) is not None]
-    if not must and (missing or (not needed and score < 1)):
+    if not must and (missing or (not needed and score < 1.5)):
         return 0.0
     return score + (3.0 if score and "media" in needed else 0.0) + (1.0 if must and not missing else 0.0)
 

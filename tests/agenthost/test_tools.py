@@ -255,6 +255,16 @@ def test_attempts_of_other_turns_don_t_count(world: World) -> None:
     assert world.call("decide_next")["attempts"] == 0
 
 
+def test_a_run_that_died_with_its_server_does_not_count(world: World) -> None:
+    standards(world, "MAX_RETRIES: 1")
+    world.log(*[("ask_cameraman", {"id": "ev_0", "grade": "C"})] * 2, run="stale")
+    stale = list(world.routes["GET", f"/v1/agents/{AGENT}/messages"])
+    world.log(("ask_cameraman", {"id": "ev_1", "grade": "A"}))
+    world.routes["GET", f"/v1/agents/{AGENT}/messages"][:0] = stale
+    world.route("GET", "/v1/runs/", [{"id": "run-1"}, {"id": "stale"}])
+    assert world.call("decide_next")["attempts"] == 1
+
+
 def test_the_log_is_read_in_its_order_whatever_the_host_gives(world: World) -> None:
     standards(world, "MIN_ACCEPTABLE_GRADE: B")
     world.log(("ask_cameraman", {"id": "ev_0", "grade": "C"}), ("ask_cameraman", {"id": "ev_1", "grade": "A"}))

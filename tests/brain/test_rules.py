@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dqa.agenthost.manifest import load_manifest
+from dqa.agenthost.sleeptime import WARM_UP
 from dqa.agenthost.turn import request_text
 from dqa.brain import NAME
 from dqa.brain.answer import complete, stream
@@ -90,6 +91,7 @@ def test_media_and_prompt_are_found_word_for_word(text: str, media: str, prompt:
         ("Why did the last clip get that grade?", DIRECTOR, "recent_evaluations"),
         ("hello, who are you?", DIRECTOR, None),
         ("thanks!", VERIFIER, None),
+        (WARM_UP, DIRECTOR, None),
         ("What can you do?", VERIFIER, None),
         ('Evaluate w.mp4, prompt: "a wolf"', VERIFIER, "semantic_evaluation"),
         ("Evaluate w.mp4", VERIFIER, None),
