@@ -2,8 +2,8 @@
 
     python benchmarks/agent_turns.py --clips DIR [--rounds N]
 
-DIR holds clips and a manifest.jsonl with their prompts, under a root of the service. The Verifier's overhead
-is the wall time of its turn less the worker's own time, by the record. The Tuner runs without news.
+DIR holds clips under a root of the service, with a manifest.jsonl of their prompts in it or beside it. The Verifier's
+overhead is the wall time of its turn less the worker's own time, by the record. The Tuner runs without news.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ def main() -> None:
     link = runtime.connect(load_settings())
     host = LettaHost(link.letta_url, link.letta_key)
     worker = httpx.Client(base_url=link.service_url, headers={"Authorization": f"Bearer {link.service_token}"})
-    lines = (asked.clips / "manifest.jsonl").read_text(encoding="utf-8").splitlines()
+    places = (asked.clips / "manifest.jsonl", asked.clips.parent / "manifest.jsonl")
+    lines = next(path for path in places if path.is_file()).read_text(encoding="utf-8").splitlines()
     rows = [json.loads(line) for line in lines][: asked.rounds]
     overheads: list[float] = []
     for row in rows:
