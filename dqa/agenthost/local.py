@@ -58,13 +58,21 @@ def deploy_agents(settings: Settings, link: Connection) -> Report:
     return deploy(LettaHost(link.letta_url, link.letta_key), load_manifest(), deploy_options(settings, link))
 
 
+def compare(settings: Settings, link: Connection) -> Report:
+    """What :func:`deploy_agents` would change; changes nothing.
+
+    Raises:
+        HostError: the server refused something, or does not answer.
+    """
+    return plan(LettaHost(link.letta_url, link.letta_key), load_manifest(), deploy_options(settings, link))
+
+
 def agents_probe(settings: Settings) -> AgentsProbe:
     """Asks the server which of our agents it has, and whether they are as the folders say; empty without an answer."""
 
     def ask(link: Connection) -> Mapping[str, AgentStatus]:
         try:
-            host = LettaHost(link.letta_url, link.letta_key)
-            found = plan(host, load_manifest(), deploy_options(settings, link)).agents()
+            found = compare(settings, link).agents()
         except DQAError:
             return {}
         return {name: AgentStatus(id=entry["id"], in_sync=entry["in_sync"]) for name, entry in found.items()}

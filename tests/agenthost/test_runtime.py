@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from dqa.agenthost import runtime
 from dqa.agenthost.runtime import environment as environments
-from dqa.agenthost.runtime import launch, layout, planning
+from dqa.agenthost.runtime import launch, layout, lifecycle, planning
 from dqa.agenthost.runtime.environment import Environment
 from dqa.agenthost.runtime.health import free_port
 from dqa.agenthost.runtime.identity import service_identity
@@ -25,6 +25,7 @@ from dqa.agenthost.runtime.letta_server import LettaServer
 from dqa.agenthost.runtime.options import UpOptions
 from dqa.agenthost.runtime.plan import settings_variables
 from dqa.agenthost.runtime.postgres import Postgres
+from dqa.agenthost.runtime.state import ProcessState
 from dqa.config import Settings, load_settings
 from dqa.errors import ConfigError, UnavailableError, UsageError
 from dqa.resources import deployment_folder
@@ -106,6 +107,13 @@ def test_nothing_runs_in_a_new_state_folder(tmp_path: Path) -> None:
     with pytest.raises(UnavailableError, match="dqa up"):
         runtime.connect(settings)
     assert runtime.turn_counter_reset(settings) is None
+
+
+def test_three_failed_starts_in_a_row_end_the_waiting_but_not_those_of_last_week() -> None:
+    entry = ProcessState(name="letta", phase="restarting", detail="ended by itself (exit code 1)", restarts=5)
+    lifecycle._require_hope(entry, restarts_before=5)
+    with pytest.raises(UnavailableError, match=r"letta can't be started \(ended by itself"):
+        lifecycle._require_hope(entry, restarts_before=2)
 
 
 # The environments

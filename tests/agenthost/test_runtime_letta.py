@@ -18,11 +18,12 @@ import psutil
 import pytest
 
 import dqa
-from dqa.agenthost import runtime
+from dqa.agenthost import local, runtime
 from dqa.agenthost.runtime import processes
 from dqa.agenthost.runtime.health import answers, free_port
 from dqa.agenthost.runtime.layout import existing_layout
 from dqa.agenthost.runtime.state import State, read_state
+from dqa.cli.checks.agents import agents_side
 from tests.agenthost.conftest import Stack
 from tests.agenthost.scripted import EMBEDDING, HANDLE, ScriptedBrain
 
@@ -213,6 +214,19 @@ def test_a_groups_turn_counter_can_be_set(stack: Stack) -> None:
     reset("group-00000000-0000-4000-8000-000000000000")
     with pytest.raises(Exception, match="no id of a group"):
         reset("x'; drop table groups; --")
+
+
+def test_the_agents_are_deployed_once_and_doctor_finds_them(stack: Stack) -> None:
+    local.deploy_agents(stack.settings, stack.connection)
+    assert local.compare(stack.settings, stack.connection).in_sync
+    agents = runtime.status(stack.settings, local.agents_probe(stack.settings)).agents
+    assert len(agents) == 5
+    assert all(agent["id"] and agent["in_sync"] for agent in agents.values())
+    assert [(f.check, f.level) for f in agents_side(stack.settings)] == [
+        ("letta", "ok"),
+        ("agents", "ok"),
+        ("memory blocks", "ok"),
+    ]
 
 
 def test_the_container_serves_with_the_secrets_in_its_files(stack: Stack, tmp_path: Path) -> None:

@@ -52,9 +52,14 @@ def can_enter(folder: Path, identity: Identity | None) -> bool:
     return _asks("-x", folder, identity)
 
 
+def can_read(folder: Path, identity: Identity | None) -> bool:
+    """Whether ``identity`` may list ``folder`` and open what is in it by name."""
+    return _asks("-r", folder, identity) and _asks("-x", folder, identity)
+
+
 def can_run(program: Path, identity: Identity | None) -> bool:
     """Whether ``identity`` may execute ``program``."""
-    return _asks("-x", program, identity) and _asks("-r", program, identity)
+    return can_read(program, identity)
 
 
 def give_to(folder: Path, identity: Identity | None, mode: int = 0o700) -> None:

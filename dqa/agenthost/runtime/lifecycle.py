@@ -141,6 +141,7 @@ def _wait_until_ready(
     layout: Layout, patience_s: float, tell: Tell, supervisor: subprocess.Popen[bytes] | None = None
 ) -> None:
     told: dict[str, str] = {}
+    before: dict[str, int] = {}
     began = time.monotonic()
     # The longest chain is the database and the brain, then Letta.
     while time.monotonic() - began < 3 * patience_s:
@@ -151,7 +152,7 @@ def _wait_until_ready(
         state = read_state(layout.state_file) if is_held(layout.supervisor_lock) else None
         for entry in state.processes.values() if state else ():
             _tell_change(entry, told, tell, time.monotonic() - began)
-            _require_hope(entry)
+            _require_hope(entry, before.setdefault(entry.name, entry.restarts))
         if state is not None and state.ready:
             return
         time.sleep(_POLL_S)
@@ -166,8 +167,8 @@ def _tell_change(entry: ProcessState, told: dict[str, str], tell: Tell, elapsed_
     tell(f"{entry.name}: {words.get(entry.phase, entry.phase)}")
 
 
-def _require_hope(entry: ProcessState) -> None:
-    if entry.phase == "restarting" and entry.restarts >= _HOPELESS_RESTARTS:
+def _require_hope(entry: ProcessState, restarts_before: int) -> None:
+    if entry.phase == "restarting" and entry.restarts - restarts_before >= _HOPELESS_RESTARTS:
         raise UnavailableError(f"{entry.name} can't be started ({entry.detail.rstrip('.')})", fix=f"see {entry.log}")
 
 

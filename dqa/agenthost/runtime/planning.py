@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dqa.agenthost.runtime.environment import prepare
 from dqa.agenthost.runtime.health import answers, free_port, port_is_free
-from dqa.agenthost.runtime.identity import Identity, service_identity
+from dqa.agenthost.runtime.identity import Identity, can_read, service_identity
 from dqa.agenthost.runtime.layout import Layout, existing_layout, kept_secret, make_layout, read_secret
 from dqa.agenthost.runtime.options import BRAIN_PORT, LETTA_PORT, Connection, Tell, UpOptions
 from dqa.agenthost.runtime.plan import OwnLetta, Plan, settings_variables
@@ -42,6 +42,8 @@ def make_plan(settings: Settings, options: UpOptions, tell: Tell) -> Plan:
     identity = service_identity()
     layout = make_layout(settings.home, identity, options.environment)
     own = _own_letta(layout, options)
+    if settings.clips and identity and not can_read(settings.clips, identity):
+        tell(f"the agents' tools run as the user {identity.name}, who can't read {settings.clips} (DQA_CLIPS)")
     worker_port = _worker_port(settings)
     prepare(layout, identity, tell)
     state = _state(settings, options, worker_port, f"http://127.0.0.1:{own.port}")

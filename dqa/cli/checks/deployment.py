@@ -8,13 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dqa.cli import runtime
+from dqa.cli.checks.agents import agents_side
 from dqa.cli.checks.finding import Finding
 from dqa.cli.logs import log_path
 from dqa.cli.status import is_healthy
 from dqa.config import Settings
 from dqa.errors import DQAError
-
-_LATER = "nothing to do: agents are not part of this version"
 
 
 def deployment(settings: Settings) -> Iterator[Finding]:
@@ -26,8 +25,7 @@ def deployment(settings: Settings) -> Iterator[Finding]:
         yield _store(settings)
     yield _roots(settings)
     yield _service(settings)
-    for name in ("letta", "agents", "memory blocks"):
-        yield Finding(name, "warn", "not set up in this version", _LATER)
+    yield from agents_side(settings)
 
 
 def _state_folder(home: Path) -> Finding:
