@@ -6,7 +6,7 @@ here nothing is retried (docs/design/letta.md).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 import httpx
@@ -59,7 +59,7 @@ class LettaHost:
     def tools(self, names: Sequence[str]) -> list[HostTool]:
         """The tools with these function names."""
         found = self._call(lambda: list(self._client.tools.list(names=list(names), limit=len(names) + 1)))
-        return [_tool(tool) for tool in found if tool.name in names]
+        return [_tool(tool) for tool in _unique(found) if tool.name in names]
 
     def put_tool(self, source: str, tags: Sequence[str]) -> HostTool:
         """Makes or updates the tool, by its function's name."""
@@ -68,7 +68,7 @@ class LettaHost:
     def blocks(self, label: str) -> list[HostBlock]:
         """The blocks with this label, oldest first."""
         found = self._call(lambda: list(self._client.blocks.list(label=label, limit=100, order="asc")))
-        return [_block(block) for block in found]
+        return [_block(block) for block in _unique(found)]
 
     def create_block(self, label: str, value: str, description: str, limit: int, tags: Sequence[str]) -> HostBlock:
         """Makes a block."""
@@ -91,7 +91,7 @@ class LettaHost:
     def agents(self, name: str) -> list[HostAgent]:
         """The agents with this name; names are not unique."""
         found = self._call(lambda: list(self._client.agents.list(name=name, limit=100)))
-        return [self.agent(agent.id) for agent in found if agent.name == name]
+        return [self.agent(agent.id) for agent in _unique(found) if agent.name == name]
 
     def agent(self, agent_id: str) -> HostAgent:
         """One agent, with what is attached to it."""
@@ -183,8 +183,9 @@ class LettaHost:
         return _turn(cast(dict[str, Any], answer))
 
     def export(self, agent_id: str) -> str:
-        """The agent as an .af file; the server blanks its secrets."""
-        return str(self._request("GET", f"/v1/agents/{agent_id}/export").text)
+        """The agent as an .af file, without its conversations; the server blanks its secrets."""
+        options = {"scrub_messages": True}
+        return str(self._request("GET", f"/v1/agents/{agent_id}/export", params=options).text)
 
     def _json(self, method: str, path: str, timeout_s: float = _PATIENCE_S, **options: Any) -> Any:
         return self._request(method, path, timeout_s, **options).json()
@@ -227,6 +228,11 @@ def _refusal(status: int, text: str, path: str) -> HostError:
         return HostError("the Letta server refuses the password", fix="give its password or API key (DQA_LETTA_KEY)")
     said = " ".join(text.split())[:300]
     return HostError(f"the Letta server answered {status} to {path}: {said}", fix="see its log")
+
+
+def _unique(found: Iterable[Any]) -> list[Any]:
+    """Each thing once: the client goes on to further pages, and the server may give a row again there."""
+    return list({item.id: item for item in found}.values())
 
 
 def _sleeptime(manager_id: str, frequency: int) -> dict[str, Any]:

@@ -126,6 +126,13 @@ def test_an_agent_gets_nothing_of_the_server_s_own(server: Server, host: LettaHo
     assert sent["tool_rules"] == [{"type": "run_first", "tool_name": "t"}]
 
 
+def test_a_row_that_comes_again_on_a_further_page_counts_once(server: Server, host: LettaHost) -> None:
+    rows = [{"id": "block-1", "label": "b", "value": "x", "limit": 5, "tags": ["dqa"]}] * 2
+    pages = [rows, rows, []]
+    server.answer = lambda request: httpx.Response(200, json=pages.pop(0) if pages else [])
+    assert [block.id for block in host.blocks("b")] == ["block-1"]
+
+
 def test_groups_go_as_plain_http(server: Server, host: LettaHost) -> None:
     group = {
         "id": "g",
