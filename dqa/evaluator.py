@@ -126,7 +126,6 @@ class Evaluator:
                 fix="raise DQA_BUDGET_GB, or see dqa plan",
             )
         self._channels: dict[ChannelName, Channel] = {}
-        _settle_arithmetic()
         _keep_stdout_clean()
 
     def load(self) -> None:
@@ -315,19 +314,6 @@ def _evaluator(settings: Settings) -> Evaluator:
 def _printable(path: Path) -> str:
     """The absolute path, with bytes that are not UTF-8 spelled out, as JSON requires."""
     return os.fsencode(path.absolute()).decode("utf-8", "backslashreplace")
-
-
-def _settle_arithmetic() -> None:
-    """The same bits every time: one thread, and none of the Intel kernels whose rounding depends on memory addresses.
-
-    One thread a process is also what is quickest on small machines; who wants more runs several processes.
-    """
-    import cv2
-    import torch
-
-    cv2.setNumThreads(1)
-    cv2.ipp.setUseIPP(False)
-    torch.set_num_threads(1)
 
 
 def _keep_stdout_clean() -> None:

@@ -17,6 +17,8 @@ from dqa.agenthost import blocks
 
 KEY = "USER_SELECTIONS"
 
+_MOST_BROKEN = 500
+
 _SIDES: dict[str, Literal["a", "b", "tie"]] = {
     "variation_a": "a",
     "variation_b": "b",
@@ -156,6 +158,7 @@ def _entries(raw: str) -> Iterator[JsonValue | _Malformed]:
 def _salvaged(raw: str) -> Iterator[JsonValue | _Malformed]:
     decoder = json.JSONDecoder()
     at = raw.find("{")
+    broken = 0
     while at >= 0:
         try:
             found, end = decoder.raw_decode(raw, at)
@@ -165,6 +168,12 @@ def _salvaged(raw: str) -> Iterator[JsonValue | _Malformed]:
             end = len(raw) if end < 0 else end
             shown = " ".join(raw[at:end].split())[:200]
             yield _Malformed(f"the entry is not JSON: {shown}", "correct its quotes, commas and brackets")
+            broken += 1
+            if broken == _MOST_BROKEN:
+                yield _Malformed(
+                    f"over {_MOST_BROKEN} entries are broken, the rest was not read", "write the list anew"
+                )
+                return
         at = raw.find("{", end)
     if "{" not in raw:
         yield _Malformed(f"{KEY} is not a list of objects", 'write [{"test_id": ..., ...}]')

@@ -10,12 +10,10 @@ from typing import Any, cast
 from dqa.brain.conversation import Conversation, as_json
 from dqa.brain.wording import compose
 
-MEDIA = re.compile(
-    r"""(?P<id>\bmd_[0-9a-hjkmnp-tv-z]{26}\b)"""
-    r"""|["'“](?P<quoted>[^"'“”\n]+\.(?:mp4|webm|mov|mkv|gif|webp|png|jpe?g))["'”]"""
-    r"""|(?P<path>[^\s"'“”<>]+\.(?:mp4|webm|mov|mkv|gif|webp|png|jpe?g))\b""",
-    re.IGNORECASE,
-)
+_MEDIA_ID = re.compile(r"\bmd_[0-9a-hjkmnp-tv-z]{26}\b")
+_ENDING = re.compile(r"\.(?:mp4|webm|mov|mkv|gif|webp|png|jpe?g)\b", re.IGNORECASE)
+_QUOTES = "\"'“”"
+_BEFORE_PATH = re.compile(r"[\s\"'“”<>]")
 _QUOTED = re.compile(r"\"([^\"]{3,})\"|“([^”]{3,})”|'([^']{8,})'")
 _COMMANDS = frozenset(
     re.findall(
@@ -85,8 +83,21 @@ def labelled(name: str, text: str) -> Any:
 
 def media_in(text: str) -> str | None:
     """A media id or the path of a media file that the text names."""
-    found = MEDIA.search(text)
-    return (found["id"] or found["quoted"] or found["path"]) if found else None
+    known = _MEDIA_ID.search(text)
+    if known is not None:
+        return known[0]
+    ending = _ENDING.search(text)
+    if ending is None:
+        return None
+    # Walked back from its ending: a pattern for the whole path would be slow on long words.
+    before = text[: ending.start()]
+    if text[ending.end() : ending.end() + 1] in tuple(_QUOTES):
+        line = before[before.rfind("\n") + 1 :]
+        opened = max(line.rfind(quote) for quote in _QUOTES)
+        if opened >= 0:
+            return line[opened + 1 :] + ending[0]
+    name = _BEFORE_PATH.split(before)[-1]
+    return name + ending[0] if name else None
 
 
 def _prompt_in(text: str) -> str | None:

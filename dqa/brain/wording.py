@@ -20,7 +20,7 @@ _PHRASES = (
     (re.compile(r"blur|sharp|noise|artifact|detail|fidelity", re.IGNORECASE), "sharp focus, fine detail"),
     (re.compile(r"aesthetic|colou?r|light|expos|contrast", re.IGNORECASE), "balanced composition, soft natural light"),
 )
-_MISSING = re.compile(r"not found in the picture: ([^>;]*?)\s*->", re.IGNORECASE)
+_MISSING = re.compile(r"not found in the picture: ([^>;]{0,300}?) {0,3}->", re.IGNORECASE)
 
 
 def compose(brief: str, advice: str) -> str:

@@ -8,6 +8,7 @@ from dqa.clip.frame import Frame
 from dqa.clip.representative import representative_index
 from dqa.clip.sampling import still_sampler, track_sampler
 from dqa.errors import Undecodable
+from dqa.measure.arithmetic import settle_arithmetic
 from dqa.measure.observation import Observation
 from dqa.measure.signals import SignalCollector
 from dqa.record import Media
@@ -26,6 +27,7 @@ def observe(
     Raises:
         Undecodable: there was not one frame.
     """
+    settle_arithmetic()
     signals = SignalCollector()
     stills, track = still_sampler(), track_sampler()
     count = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -248,3 +249,14 @@ def test_no_text_upsets_it(text: str) -> None:
     media_in(text)
     message = ask(user(text), tools=[*DIRECTOR, *VERIFIER])
     assert message["content"] or message["tool_calls"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a" * 200_000, "'" + "a" * 100_000, "not found in the picture: " * 5_000, "please " * 20_000, "x.mp4" * 20_000],
+)
+def test_long_texts_cost_no_more_than_their_length(text: str) -> None:
+    began = time.process_time()
+    ask(user(text), tools=[*DIRECTOR, *VERIFIER])
+    compose(text, text)
+    assert time.process_time() - began < 5.0

@@ -63,7 +63,7 @@ class ScriptedEvaluator:
         data["media"]["sha256"] = sha256
         data["timings_s"] = {"total": time.perf_counter()}
         seed = self.settings.seed if asked.get("seed") is None else asked["seed"]
-        name = asked.get("media_name") or str(media.absolute())
+        name = asked.get("media_name") or os.fsencode(media.absolute()).decode("utf-8", "backslashreplace")
         data["reproduce"].update(
             media=name, sha256=sha256, prompt=prompt, user=user, profile=self.settings.profile, seed=seed
         )

@@ -38,6 +38,7 @@ def load_converted(component: Component, source: Path, home: Path) -> dict[str, 
     Raises:
         ModelUnavailable: the package's file or the converted copy is not the one the profile names.
     """
+    torch.set_num_threads(1)  # more are slower on small machines (docs/measurements.md), and add up in another order
     copy = home / "models" / f"{component.id}-{str(component.sha256)[:12]}.safetensors"
     expected = CONTENT_SHA256[component.id]
     if copy.is_file():
