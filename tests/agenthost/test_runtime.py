@@ -6,10 +6,13 @@ import io
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
 import tarfile
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,7 +23,7 @@ from dqa.agenthost.runtime import environment as environments
 from dqa.agenthost.runtime import launch, layout, lifecycle, planning
 from dqa.agenthost.runtime.environment import Environment
 from dqa.agenthost.runtime.health import free_port
-from dqa.agenthost.runtime.identity import service_identity
+from dqa.agenthost.runtime.identity import can_enter, service_identity
 from dqa.agenthost.runtime.letta_server import LettaServer
 from dqa.agenthost.runtime.options import UpOptions
 from dqa.agenthost.runtime.plan import settings_variables
@@ -47,12 +50,38 @@ def test_secrets_are_made_once_kept_and_for_the_owner_only(tmp_path: Path) -> No
     assert layout.kept_secret(tmp_path / "secrets" / "other") != first
 
 
-def test_folders_are_private_and_reachable_by_whom_they_serve(tmp_path: Path) -> None:
-    made = layout.make_layout(tmp_path / "home", service_identity())
+@pytest.fixture
+def open_home() -> Iterator[Path]:
+    """A state folder that a service user can enter; pytest's own folders let nobody in."""
+    top = Path(tempfile.mkdtemp(prefix="dqa-home-"))
+    top.chmod(0o755)
+    yield top / "home"
+    shutil.rmtree(top)
+
+
+def test_folders_are_private_and_reachable_by_whom_they_serve(open_home: Path) -> None:
+    made = layout.make_layout(open_home, service_identity())
     for name in ("run", "logs", "secrets"):
-        assert (tmp_path / "home" / name).stat().st_mode & 0o777 == 0o700
+        assert (open_home / name).stat().st_mode & 0o777 == 0o700
+    assert made.letta == open_home / "letta"
     assert made.environment.is_dir()
-    assert layout.existing_layout(tmp_path / "home") == made
+    assert layout.existing_layout(open_home) == made
+
+
+def test_a_folder_that_the_service_user_can_not_enter_is_put_elsewhere(
+    open_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    identity = service_identity()
+    if identity is None:
+        pytest.skip("only root drops to a service user")
+    monkeypatch.setattr(layout, "ELSEWHERE", open_home.parent / "elsewhere")
+    open_home.mkdir(mode=0o700)
+    made = layout.make_layout(open_home, identity)
+    assert (open_home / "letta").is_symlink()
+    assert made.letta.parent == open_home.parent / "elsewhere"
+    assert can_enter(made.environment, identity)
+    assert not can_enter(open_home / "secrets", identity)
+    assert layout.make_layout(open_home, identity) == made
 
 
 def test_a_state_folder_that_is_a_file_is_one_sentence(tmp_path: Path) -> None:
@@ -68,12 +97,12 @@ def test_another_process_gets_the_very_same_settings(tmp_path: Path) -> None:
     assert load_settings(environ=settings_variables(settings)) == settings
 
 
-def test_a_taken_port_is_named_with_the_way_to_change_it(tmp_path: Path) -> None:
+def test_a_taken_port_is_named_with_the_way_to_change_it(open_home: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        settings = Settings(home=tmp_path, port=free_port())
+        settings = Settings(home=open_home, port=free_port())
         with pytest.raises(UnavailableError, match=rf"port {port}, for the Letta server, is taken.*--letta-port"):
             planning.make_plan(settings, UpOptions(letta_port=port), silent)
         with pytest.raises(UnavailableError, match=rf"port {port}, for the brain, is taken.*--brain-port"):
