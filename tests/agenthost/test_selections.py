@@ -87,3 +87,9 @@ def test_never_raises(text: str) -> None:
     read_selections(text)
     read_selections("USER_SELECTIONS: [" + text)
     read_selections('{"USER_SELECTIONS": [' + text)
+
+
+def test_a_flood_of_broken_entries_is_cut_off_and_said() -> None:
+    choices = read_selections("USER_SELECTIONS: [" + '{"a":' * 100_000)
+    assert len(choices.problems) < 600
+    assert any("the rest was not read" in problem.error for problem in choices.problems)

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from typing import Any
 
-from dqa.agenthost.manifest import load_manifest
+from dqa.agenthost.manifest import Manifest, load_manifest
 
 _TYPES = {"str": "string", "int": "integer", "float": "number", "bool": "boolean"}
 
 
 def schemas(names: list[str]) -> list[dict[str, Any]]:
     """Name, description, parameters: what Letta derives from the docstring and the signature."""
-    tools = load_manifest().tools
+    tools = _manifest().tools
     return [{"type": "function", "function": _schema(name, tools[name].source)} for name in dict.fromkeys(names)]
 
 
+@functools.cache
+def _manifest() -> Manifest:
+    return load_manifest()
+
+
+@functools.cache
 def _schema(name: str, source: str) -> dict[str, Any]:
     function = next(n for n in ast.parse(source).body if isinstance(n, ast.FunctionDef) and n.name == name)
     text = ast.get_docstring(function) or ""
