@@ -94,7 +94,7 @@ def _verdict(record: dict, clip: str) -> dict:
 
 
 def _verified(clip: str, text: str) -> dict:
-    """The Verifier's verdict, checked: only a record of the worker on this very prompt counts."""
+    """The Verifier's verdict, checked: only a record of the worker on this very clip and prompt counts."""
     request = f"Evaluate this clip and give the final verdict.\nmedia: {json.dumps(clip)}\nprompt: {json.dumps(text)}"
     answer = _ask("agent-dqa-verifier", request, "final_verdict", 850.0)
     if answer.get("error"):
@@ -102,6 +102,8 @@ def _verified(clip: str, text: str) -> dict:
     record = _call("DQA", "GET", f"/v1/evaluations/{str(answer.get('id'))[:64]}")
     if not isinstance(record, dict) or str(record.get("prompt")).split() != text.split():
         raise _Trouble("the verdict belongs to another prompt", "ask again")
+    if (record.get("reproduce") or {}).get("media") not in (None, clip):
+        raise _Trouble("the verdict belongs to another clip", "ask again")
     return _verdict(record, clip)
 
 

@@ -1,7 +1,8 @@
 """Asks an agent, and tells a verdict from what only looks like one.
 
 A verdict counts if the tool ``final_verdict`` returned it in that turn, successfully, with the id of a record that the
-worker has for this very prompt. Text that an agent writes never counts. A turn without a verdict is repeated once.
+worker has for this very clip and prompt. Text that an agent writes never counts. A turn without a verdict is repeated
+once.
 """
 
 from __future__ import annotations
@@ -66,9 +67,9 @@ def ask_verifier(
             why = found
             continue
         record = lookup(found["id"])
-        if _same_text(record.get("prompt"), prompt):
+        why = _mismatch(record, media, prompt)
+        if not why:
             return Verdict(record, attempt)
-        why = "the verdict belongs to another prompt"
     raise NoVerdict(f"the Verifier gave no verdict ({why})", fix="see that the worker runs, then ask again")
 
 
@@ -89,6 +90,14 @@ def verdict_in(turn: Turn) -> dict[str, Any] | str:
     if found.get("error"):
         return f"{_TOOL} failed: {found['error']}; {found.get('fix', '')}".rstrip("; ")
     return found if isinstance(found.get("id"), str) else f"{_TOOL} returned no record id"
+
+
+def _mismatch(record: Mapping[str, Any], media: str, prompt: str) -> str:
+    """Why a record is not about what was asked; empty if it is. Turns that overlap could mix clips up."""
+    if not _same_text(record.get("prompt"), prompt):
+        return "the verdict belongs to another prompt"
+    named = cast(dict[str, Any], record.get("reproduce") or {}).get("media")
+    return "" if named in (None, media.strip()) else "the verdict belongs to another clip"
 
 
 def _same_text(one: object, other: str) -> bool:

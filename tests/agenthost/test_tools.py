@@ -201,6 +201,8 @@ def test_without_a_verdict_there_is_none(agents: World, turn: list[Any], posts: 
 def test_a_verdict_on_another_prompt_is_refused(agents: World) -> None:
     agents.route("POST", ASK, agent_says([tool_said("final_verdict", {"id": "ev_1"})]))
     assert "another prompt" in agents.call("verify_video", "w.mp4", "a cat")["error"]
+    agents.route("POST", ASK, agent_says([tool_said("final_verdict", {"id": "ev_1"})]))
+    assert "another clip" in agents.call("verify_video", "v.mp4", "a wolf")["error"]
 
 
 def test_a_message_is_never_posted_again_for_want_of_an_answer(agents: World) -> None:

@@ -13,7 +13,11 @@ from dqa.agenthost.port import AgentSpec, Message, Turn
 from dqa.agenthost.turn import NoVerdict, ask_verifier
 from dqa.errors import RecordNotFound, UsageError
 
-RECORDS = {"ev_1": {"id": "ev_1", "prompt": "a wolf", "grade": "B"}, "ev_2": {"id": "ev_2", "prompt": "a cat"}}
+RECORDS: dict[str, dict[str, Any]] = {
+    "ev_1": {"id": "ev_1", "prompt": "a wolf", "grade": "B"},
+    "ev_2": {"id": "ev_2", "prompt": "a cat"},
+    "ev_3": {"id": "ev_3", "prompt": "a wolf", "reproduce": {"media": "other.mp4"}},
+}
 GOOD = Message("tool_return", json.dumps({"id": "ev_1", "grade": "A", "final": 1.0}), "final_verdict", "success")
 
 
@@ -56,6 +60,7 @@ def test_the_verdict_is_the_worker_s_record_not_the_agent_s_words() -> None:
         (returned(json.dumps({"error": "worker down", "fix": "start it"})), "worker down; start it"),
         (returned(json.dumps({"grade": "A", "final": 0.99})), "no record id"),
         (returned(json.dumps({"id": "ev_2"})), "another prompt"),
+        (returned(json.dumps({"id": "ev_3"})), "another clip"),
         (returned('["ev_1"]'), "final_verdict failed"),
     ],
 )
