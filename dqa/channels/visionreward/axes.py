@@ -27,6 +27,12 @@ FAULTLESS = 0.85
 """The most that looks can earn here: pixels show what spoils a picture, not what makes it beautiful."""
 
 
+STILL_BELOW = 0.5
+"""With a smaller share of the clip in motion, what is wrong over time is that nothing moves."""
+
+MOTION_LOW = "motion low -> reduce prompt complexity to one subject and name one clear movement"
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """One measured side of an axis: how good, what was measured, and what in the prompt would mend it."""
@@ -97,11 +103,11 @@ def motion(view: View) -> Verdict:
     return _from_findings(
         (
             dynamic_degree.measure(view),
-            "motion low -> reduce prompt complexity to one subject and name one clear movement",
+            MOTION_LOW,
         ),
         (
             motion_smoothness.measure(view),
-            "motion uneven -> reduce prompt complexity; ask for one slow, continuous movement",
+            _if_it_moves(view, "motion uneven -> reduce prompt complexity; ask for one slow, continuous movement"),
         ),
         (
             frame_continuity.measure(view),
@@ -115,11 +121,14 @@ def coherence(view: View) -> Verdict:
     return _from_findings(
         (
             temporal_flickering.measure(view),
-            "flicker -> ask for constant, even light; leave out flashing, strobing or glittering",
+            _if_it_moves(view, "flicker -> ask for constant, even light; leave out flashing, strobing or glittering"),
         ),
         (
             _one_scene(view),
-            "scene changes -> describe a single scene and one subject; move later events to prompts of their own",
+            _if_it_moves(
+                view,
+                "scene changes -> describe a single scene and one subject; move later events to prompts of their own",
+            ),
         ),
     )
 
@@ -167,6 +176,10 @@ def _one_scene(view: View) -> Finding:
     return Finding(found.score * view.moving, found.raw, found.reason, found.evidence)
 
 
+def _if_it_moves(view: View, advice: str) -> str:
+    return MOTION_LOW if view.moving < STILL_BELOW else advice
+
+
 def _from_findings(*pairs: tuple[Finding, str]) -> Verdict:
     judged = [(finding, advice) for finding, advice in pairs if finding.score is not None]
     if not judged:
@@ -178,7 +191,7 @@ def _verdict(*parts: Part, most: float = 1.0) -> Verdict:
     score = most * (soft_min(part.score for part in parts) or 0.0)
     worst = min(parts, key=lambda part: part.score)
     good = score >= GOOD
-    reason = f"nothing weak in its pixels; the least good is {worst.text}" if good else worst.text
+    reason = f"nothing weak measured; least good: {worst.text}" if good else worst.text
     return Verdict(Axis(score=score, reason=reason, advice="" if good else worst.advice), worst.evidence)
 
 
