@@ -44,7 +44,7 @@ def to_text(draw: Callable[[Console], object]) -> str:
     """What ``draw`` prints, coloured if stdout is a terminal."""
     from rich.console import Console
 
-    width = None if sys.stdout.isatty() else 110
+    width = None if sys.stdout.isatty() else 120
     console = Console(file=sys.stdout, markup=False, emoji=False, highlight=False, width=width)
     with console.capture() as capture:
         draw(console)
