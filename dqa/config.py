@@ -115,7 +115,7 @@ def _refuse_unknown(values: Mapping[str, Any], spell: Callable[[str], str]) -> N
     for name in values:
         if name not in Settings.model_fields:
             close = difflib.get_close_matches(name, list(Settings.model_fields), n=1)
-            hint = f"did you mean {spell(close[0]).split(': ')[-1]}?" if close else "see docs/how-to/settings.md"
+            hint = f"did you mean {spell(close[0]).split(': ')[-1]}?" if close else "see docs/reference/settings.md"
             raise ConfigError("unknown setting", fix=hint.rstrip("."), where=spell(name))
 
 

@@ -15,6 +15,8 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+import demo_agents
+
 ROOT = Path(__file__).parents[1]
 DEMO = ROOT / ".demo"
 CLIPS = ROOT / "tests" / "data" / "clips"
@@ -114,6 +116,9 @@ def main() -> None:
 
     say("4. And again from its record")
     dqa("reproduce", str(right["id"]))
+
+    say("5. The agents on a real Letta server (the first time, some minutes to set up)")
+    demo_agents.show(DEMO / "home")
 
     say("Done")
     print(f"   report: {report.relative_to(ROOT)} (open it in a browser; it needs no network)")

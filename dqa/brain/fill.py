@@ -63,6 +63,8 @@ def labelled(name: str, text: str) -> Any:
 
     >>> labelled("prompt", 'media: x.mp4\\nprompt: "a wolf"')
     'a wolf'
+    >>> labelled("prompt", "prompt: 2 guys talking")
+    '2 guys talking'
     """
     data = as_json(text)
     if isinstance(data, dict) and name in data:
@@ -72,13 +74,15 @@ def labelled(name: str, text: str) -> Any:
         return None
     value = found["value"].strip()
     try:
-        decoded, _ = json.JSONDecoder().raw_decode(value)
+        decoded, end = json.JSONDecoder().raw_decode(value)
     except (ValueError, RecursionError):
-        # One line may hold several: `media: a.mp4, prompt: a wolf`.
-        return re.split(r"[,;]?\s+\b(?:media|prompt|brief|advice|attempt)\s*[:=]", value, flags=re.IGNORECASE)[
-            0
-        ].strip()
-    return decoded
+        decoded, end = None, 0
+    # A number may only begin a sentence; quoted text, or a value with nothing behind it, is what was meant.
+    if end and (isinstance(decoded, str) or not value[end:].strip(" ,;")):
+        return decoded
+    # One line may hold several: `media: a.mp4, prompt: a wolf`.
+    others = r"[,;]?\s+\b(?:media|prompt|brief|advice|attempt)\s*[:=]"
+    return re.split(others, value, flags=re.IGNORECASE)[0].strip()
 
 
 def media_in(text: str) -> str | None:
