@@ -1,7 +1,7 @@
 # make setup: the environment in .venv, with the command dqa.   make demo: the main job, on real clips.
 # make test: all tests.   make check: lint, types, import contracts.   make test-fast: without the slow tests.
 
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.dqa-setup

@@ -37,6 +37,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         from dqa.cli.logs import crash_sentence
 
         say(crash_sentence(error))
+        if isinstance(error, OSError):  # perhaps a full disk under stdout: the last flush would fail once more
+            _abandon_stdout()
         return UnavailableError.exit_code
 
 
@@ -68,7 +70,7 @@ def _tolerate_odd_names() -> None:
 
 
 def _abandon_stdout() -> None:
-    """Points stdout to nowhere, so that the interpreter's last flush doesn't complain about the closed pipe."""
+    """Points stdout to nowhere, so that the interpreter's last flush doesn't complain."""
     try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (OSError, ValueError):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dqa.errors import DQAError, InputError, UsageError
+from dqa.errors import DQAError, InputError
 
 _LONGEST = 2**20
 """Bytes of one line; a prompt and a path need far less."""
@@ -50,14 +50,14 @@ def read_manifest(path: Path) -> list[Request | Refused]:
     Relative media paths start at the manifest's folder.
 
     Raises:
-        UsageError: there is no such file, or it can't be read.
+        InputError: there is no such file, or it can't be read.
     """
     try:
         with path.open("rb") as file:
             return list(_unique(_lines(iter(lambda: file.readline(_LONGEST + 1), b""), path.absolute().parent)))
     except OSError as error:
         what = (error.strerror or str(error)).lower()
-        raise UsageError(f"can't be read ({what})", fix="give a JSONL file", where=str(path)) from None
+        raise InputError(f"can't be read ({what})", fix="give a JSONL file", where=str(path)) from None
 
 
 def _lines(chunks: Iterator[bytes], folder: Path) -> Iterator[Request | Refused]:

@@ -6,13 +6,13 @@ import math
 
 FALLBACK_RATE = 25.0
 """Frames per second where a file names no sane rate."""
-_MAX_RATE = 1000.0
 _MAX_PAUSE_S = 3600.0
+_MIN_RATE, _MAX_RATE = 1.0 / _MAX_PAUSE_S, 1000.0
 
 
 def sane_rate(rate: float | None) -> float:
     """The container's rate in frames per second, or 0 if it is missing or beyond belief."""
-    return float(rate) if rate is not None and math.isfinite(rate) and 0 < rate <= _MAX_RATE else 0.0
+    return float(rate) if rate is not None and math.isfinite(rate) and _MIN_RATE <= rate <= _MAX_RATE else 0.0
 
 
 class Timeline:

@@ -58,4 +58,4 @@ def find_job(service: Service, evaluation_id: str) -> Job | None:
 def check_id(evaluation_id: str) -> None:
     """Raises ``RecordNotFound`` for what can't be an id: it never reaches the database."""
     if not _EVALUATION_ID.fullmatch(evaluation_id):
-        raise RecordNotFound("there is no evaluation with that id", fix="see GET /v1/evaluations")
+        raise RecordNotFound("there is no evaluation with that id", fix="check the id")

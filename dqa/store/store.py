@@ -83,7 +83,7 @@ class Store:
         with reading(self._engine) as connection:
             found = records.find(connection, record_id)
         if found is None:
-            raise RecordNotFound("there is no evaluation with that id", fix="see GET /v1/evaluations")
+            raise RecordNotFound("there is no evaluation with that id", fix="check the id")
         return found
 
     def list_records(
@@ -119,7 +119,7 @@ class Store:
                 raise Conflict("the evaluation is still under way", fix="cancel it first")
             sha256 = records.remove(connection, evaluation_id)
             if job is None and sha256 is None:
-                raise RecordNotFound("there is no evaluation with that id", fix="see GET /v1/evaluations")
+                raise RecordNotFound("there is no evaluation with that id", fix="check the id")
             if sha256 is None and job is not None and job.media_id is not None:
                 sha256 = connection.scalar(sa.select(media.c.sha256).where(media.c.id == job.media_id))
             file = self.media.remove_unused(connection, sha256) if sha256 else None

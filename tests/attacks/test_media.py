@@ -19,9 +19,15 @@ from dqa.clip.frameserver import frame_jpeg
 from dqa.clip.limits import Limits
 from dqa.errors import InputError, MediaRefused, MediaTooLarge, Undecodable, UnsupportedMedia
 from dqa.record import Media
+from tests.children import children, forget_others
 from tests.clip.media import corners, png_that_claims, quadrants, video
 
 LIMITS = Limits(timeout_s=30)
+
+
+@pytest.fixture(autouse=True)
+def _own_children() -> None:
+    forget_others()
 
 
 def read(path: Path, roots: list[Path] | None = None) -> tuple[list[Frame], Media]:
@@ -72,7 +78,7 @@ def test_a04_a_lying_mp4_is_read_or_refused_and_the_parent_lives(lie: str, tmp_p
         assert media.frames == len(frames) <= 12
         assert 0 <= media.fps < 100_000
         assert 0 < media.duration_s < 3600
-    assert psutil.Process().children() == []
+    assert children() == []
     assert len(read(honest)[0]) == 12
 
 
@@ -158,7 +164,7 @@ def test_a06_a_picture_of_too_many_pixels_costs_no_memory(size: tuple[int, int],
 
     def watch() -> None:
         while not stop.is_set():
-            for child in psutil.Process().children():
+            for child in children():
                 try:
                     if "dqa.clip.decoder" in child.cmdline():  # before that it is a fork of the tests themselves
                         peak.append(child.memory_info().rss)

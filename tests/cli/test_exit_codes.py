@@ -48,7 +48,6 @@ def test_help_and_version_are_0(shell: Run) -> None:
         ("evaluate", "a.mp4", "--prompt", "x", "--profile", "nonesuch"),
         ("evaluate", "a.mp4", "--prompt", "x", "--report", "no/such/folder/r.html"),
         ("evaluate", "a.mp4", "--prompt", "x", "--report", "."),
-        ("batch", "no-such-manifest.jsonl", "--output", "o.jsonl"),
         ("batch", "m.jsonl"),
         ("plan", "--mode", "fast"),
         ("plan", "--profile", "nonesuch"),

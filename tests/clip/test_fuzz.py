@@ -7,15 +7,20 @@ import time
 from collections import Counter
 from pathlib import Path
 
-import psutil
 import pytest
 
 from dqa.clip.clip import Clip
 from dqa.clip.limits import Limits
 from dqa.errors import InputError
+from tests.children import children, forget_others
 from tests.clip.media import animation, video
 
 LIMITS = Limits(timeout_s=20, max_frames=500, max_pixels=2**20)
+
+
+@pytest.fixture(autouse=True)
+def _own_children() -> None:
+    forget_others()
 
 
 def seeds(folder: Path) -> dict[str, bytes]:
@@ -71,7 +76,7 @@ def survive(name: str, data: bytes, count: int, folder: Path) -> Counter[str]:
             outcomes["hang" if "took longer" in error.what else type(error).__name__] += 1
         assert time.monotonic() - began < 60
     assert outcomes["hang"] == 0
-    assert psutil.Process().children() == []
+    assert children() == []
     return outcomes
 
 

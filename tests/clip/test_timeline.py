@@ -42,7 +42,7 @@ def test_times_start_at_zero_and_always_increase(rate: float, times: list[float 
     assert all(math.isfinite(time) for time in placed)
 
 
-@pytest.mark.parametrize("rate", [None, 0, -1, math.nan, math.inf, 1e9])
+@pytest.mark.parametrize("rate", [None, 0, -1, math.nan, math.inf, 1e9, 1e-300])
 def test_rates_beyond_belief_are_none(rate: float | None) -> None:
     assert sane_rate(rate) == 0.0
     assert sane_rate(23.976) == 23.976
