@@ -36,7 +36,8 @@ def measure(channel: CamSpatial, items: list[Item]) -> str:
                 abstained += matched
                 continue
             scores[matched].append(result.score)
-            found[matched] += [bool(entity["found"]) for entity in result.raw["entities"]]
+            looked_for = [entity for entity in result.raw["entities"] if entity["found"] is not None]
+            found[matched] += [entity["found"] for entity in looked_for]
     own, foreign = np.array(scores[True]), np.array(scores[False])
     auc = (own[:, None] > foreign).mean() + (own[:, None] == foreign).mean() / 2
     return (
