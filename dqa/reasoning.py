@@ -75,10 +75,11 @@ def reasoning(results: Mapping[ChannelName, ChannelResult], verdict: Verdict) ->
         f"Weakest evidence: {'; '.join(_say(f) for f in _weakest(results))}.",
     ]
     if verdict.prompt_adherence is None:
-        sentences.append("Adherence to the prompt was not judged. " + _not_judged(results))
+        missing = _not_judged(results, "; no score from")
+        sentences.append(f"Adherence to the prompt was not judged{missing or '.'}")
     elif missing := _not_judged(results):
         sentences.append(missing)
-    return " ".join(sentence for sentence in sentences if sentence).strip()
+    return " ".join(sentences)
 
 
 def advice(results: Mapping[ChannelName, ChannelResult]) -> tuple[str, ...]:
@@ -110,9 +111,9 @@ def _missing_entities(results: Mapping[ChannelName, ChannelResult]) -> list[str]
     ]
 
 
-def _not_judged(results: Mapping[ChannelName, ChannelResult]) -> str:
+def _not_judged(results: Mapping[ChannelName, ChannelResult], words: str = "Not judged:") -> str:
     absent = [f"{name} ({result.status})" for name, result in results.items() if result.score is None]
-    return f"Not judged: {', '.join(absent)}." if absent else ""
+    return f"{words} {', '.join(absent)}." if absent else ""
 
 
 def _say(finding: Finding) -> str:

@@ -54,7 +54,10 @@ def test_it_names_the_strongest_and_the_weakest_evidence_with_their_measurement(
 def test_it_says_when_adherence_was_not_judged() -> None:
     out = ChannelResult(status="abstained", reason="The prompt's concepts are outside what it can see.")
     found = results(semantic=out, spatial=out)
-    assert "Adherence to the prompt was not judged." in reasoning(found, synthesise(found))
+    text = reasoning(found, synthesise(found))
+    told = "Adherence to the prompt was not judged; no score from semantic (abstained), spatial (abstained)"
+    assert told in text
+    assert 2 <= len(re.findall(r"[.)] (?=[A-Z])|\.$", text)) <= 4
 
 
 def test_it_says_when_nothing_was_judged() -> None:

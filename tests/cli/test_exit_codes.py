@@ -108,6 +108,12 @@ def test_a_folder_in_place_of_a_clip_is_3(shell: Run, tmp_path: Path) -> None:
     assert shell("evaluate", tmp_path, *PROMPT).code == 3
 
 
+def test_a_missing_manifest_is_3(shell: Run) -> None:
+    done = shell("batch", "no-such-manifest.jsonl", "--output", "o.jsonl")
+    assert done.code == 3
+    assert "no-such-manifest.jsonl" in sentence(done)
+
+
 def test_a_missing_model_is_4(cli: Run, clip: Callable[[str], Path]) -> None:
     done = cli("evaluate", clip("nomodel.mp4"), *PROMPT)
     assert done.code == 4
@@ -116,7 +122,7 @@ def test_a_missing_model_is_4(cli: Run, clip: Callable[[str], Path]) -> None:
 
 def test_a_profile_that_is_not_in_this_version_is_4(shell: Run) -> None:
     done = shell("evaluate", "a.mp4", *PROMPT, "--profile", "rtx3090")
-    assert done.code in (2, 4), "2 while there is no such profile file, 4 once it can be planned for"
+    assert done.code == 4
     sentence(done)
 
 
@@ -164,7 +170,7 @@ def test_an_unexpected_error_without_a_writable_home_is_still_one_sentence(
 ) -> None:
     home.write_text("a file where the folder should be")
     done = cli("evaluate", clip("crash.mp4"), *PROMPT)
-    assert done.code in (2, 4)
+    assert done.code == 4
     sentence(done)
 
 
