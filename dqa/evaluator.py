@@ -32,7 +32,7 @@ from dqa.prompt.parse import Prompt
 from dqa.reasoning import advice, reasoning
 from dqa.record import ChannelName, ChannelResult, EvaluationRecord, Reproduce
 from dqa.synthesis import synthesise
-from dqa.taste.learn import Taste
+from dqa.taste.taste import Taste
 
 log = structlog.get_logger(__name__)
 
@@ -40,8 +40,8 @@ _MANY = 100
 """Frames after which decoding counts as half done: how many there will be is known only at the end."""
 
 CHANNELS: tuple[ChannelName, ...] = get_args(ChannelName)
-TasteSource = Callable[[str, int | None], Taste | None]
-"""A user's taste, the serving one (version None) or that of a version; None when there is none."""
+TasteSource = Callable[[str, str, int | None], Taste | None]
+"""The taste of a user for a profile's scores, the serving one (version None) or that of a version; None for none."""
 
 Progress = Callable[[str, float], None]
 """Called with a stage and the share done, 0 to 1; may raise :class:`~dqa.errors.Cancelled` to stop."""
@@ -178,7 +178,7 @@ class Evaluator:
             roots=options.get("roots"),
             prompt=parse_prompt(check_prompt(prompt)),
             user=user,
-            taste=self._taste(user, options.get("taste_version")),
+            taste=self._taste(user, self.profile.name, options.get("taste_version")),
             seed=self.settings.seed if seed is None else seed,
             channels=CHANNELS if channels is None else tuple(channels),
             evaluation_id=options.get("evaluation_id") or new_id("ev"),
@@ -325,8 +325,8 @@ def _keep_stdout_clean() -> None:
         )
 
 
-def _nobody(user: str, version: int | None) -> Taste | None:
-    del user, version
+def _nobody(user: str, profile: str, version: int | None) -> Taste | None:
+    del user, profile, version
     return None
 
 

@@ -8,7 +8,7 @@ from dqa.config import Settings
 from dqa.errors import DQAError
 from dqa.evaluator import Evaluator
 from dqa.store import Store
-from dqa.taste.learn import Taste
+from dqa.taste.taste import Taste
 
 log = structlog.get_logger(__name__)
 
@@ -30,12 +30,12 @@ class StoredTastes:
         self._settings = settings
         self._store: Store | None = None
 
-    def find(self, user: str, version: int | None) -> Taste | None:
-        """The serving taste of a user, or that of a version; None when there is none, or no store."""
+    def find(self, user: str, profile: str, version: int | None) -> Taste | None:
+        """The serving taste of a user for a profile, or that of a version; None when there is none, or no store."""
         try:
             if self._store is None:
                 self._store = Store.open(self._settings)
-            return self._store.tuner.taste(user, version)
+            return self._store.tuner.taste(user, profile, version)
         except DQAError as error:
             log.warning("no taste can be read", error=error.sentence())
             return None

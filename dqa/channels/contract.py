@@ -14,7 +14,7 @@ from typing import ClassVar, Protocol
 from dqa.measure.observation import Observation
 from dqa.prompt.parse import Prompt
 from dqa.record import ChannelName, ChannelResult, ModelIdentity
-from dqa.taste.learn import Taste
+from dqa.taste.taste import Taste
 
 
 @dataclass(frozen=True, slots=True)

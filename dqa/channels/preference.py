@@ -13,8 +13,8 @@ from dqa.measure.observation import Observation
 from dqa.models.pool import ModelPool
 from dqa.prompt.parse import Prompt
 from dqa.record import ChannelResult, Evidence, ModelIdentity
-from dqa.taste.features import FEATURES_VERSION, Vector, features
-from dqa.taste.learn import KNOWN_ENOUGH, Taste
+from dqa.taste.features import FEATURES_VERSION, Judged, Vector, features
+from dqa.taste.taste import KNOWN_ENOUGH, Taste
 
 _NAMED = 3
 """How many features the explanation names on each side."""
@@ -44,16 +44,16 @@ class TastePreference:
 
     def evaluate(self, observation: Observation, prompt: Prompt, context: EvaluationContext) -> ChannelResult:
         """``sigmoid(m / sqrt(1 + pi s^2 / 8))`` of the margin over the typical clip; see :mod:`dqa.taste.learn`."""
-        del observation, prompt
+        del observation
         taste = context.taste
-        if taste is None or not taste.choices or taste.features_version != FEATURES_VERSION:
+        if taste is None or not taste.choices or not taste.usable:
             return ChannelResult(
                 status="unavailable",
                 reason=f"No choices of user {context.user} are known yet, so there is no taste to judge by.",
                 model=self.model,
                 raw={"version": None, "choices_seen": 0},
             )
-        offset = taste.offset(features(context.results))
+        offset = taste.offset(features(Judged(context.results, prompt.text), taste.style, taste.history))
         known = taste.posterior().known_share(offset)
         raw: dict[str, JsonValue] = {"version": taste.version, "choices_seen": taste.choices, "known_share": known}
         if known < KNOWN_ENOUGH:

@@ -77,11 +77,12 @@ def predict(
     "p_a" is the chance of A, "interval" its 90 % interval; with "abstained" the choices so far say too little about
     such a pair, and the chance is mostly the prior's.
     """
+    from dqa.taste.features import Judged
     from dqa.taste.predict import predict as predict_choice
 
     settings, store = _open(user, home)
     prediction = predict_choice(
-        store.tuner.current(settings.user), _record(store, a).channels, _record(store, b).channels
+        store.tuner.current(settings.user), Judged.of(_record(store, a)), Judged.of(_record(store, b))
     )
     if as_json:
         emit_json(prediction.model_dump(mode="json"))

@@ -6,7 +6,20 @@ that was written, so that what is read back is what was said, to the last digit.
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    true,
+)
 
 metadata = MetaData()
 
@@ -106,11 +119,15 @@ selections = Table(
     Column("chosen", String(3), nullable=False),
     Column("source", String(16), nullable=False),
     Column("created", String(40), nullable=False),
+    Column("left_side", String(1)),
+    Column("why", Text, nullable=False, server_default="[]"),
+    Column("received", Float),
     Index("selections_once", "user", "test_id", unique=True),
     sqlite_autoincrement=True,
 )
 """A/B choices, append-only, each ``test_id`` of a user once. ``a`` and ``b`` are evaluation ids, or what a memory block
-called the clips; ``chosen`` is ``a``, ``b`` or ``tie``."""
+called the clips; ``chosen`` is ``a``, ``b`` or ``tie``. ``left_side`` is the one that was shown on the left, where that
+is known; ``why`` a JSON list of the reasons that were ticked; ``received`` our own clock, whatever ``created`` says."""
 
 tuner_steps = Table(
     "tuner_steps",
@@ -121,5 +138,60 @@ tuner_steps = Table(
     Column("consumed", Integer, nullable=False),
     Column("output", Text, nullable=False),
     Column("taste", Text, nullable=False),
+    Column("profile", String(64), nullable=False, server_default="embedded"),
+    Column("promoted", Boolean, nullable=False, server_default=true()),
+    Column("excluded", Text, nullable=False, server_default="[]"),
 )
-"""Training steps: the last selection each has seen (``consumed``), the model it made (``taste``), what it told."""
+"""Training steps: the last selection each has seen (``consumed``), the model it made (``taste``), what it told.
+``profile``: whose scores it is for; ``promoted``: whether it passed the gate and came to serve; ``excluded``: ranges
+``[after, until]`` of ``selections.seq`` that were set aside when it was made. Only the newest tastes are kept:
+``taste`` is empty in older rows, whose outputs stay."""
+
+tuner_heads = Table(
+    "tuner_heads",
+    metadata,
+    Column("user", String(200), primary_key=True),
+    Column("profile", String(64), primary_key=True),
+    Column("version", Integer),
+    Column("excluded", Text, nullable=False),
+    Column("updated", String(40), nullable=False),
+)
+"""Which version of a user's taste serves a profile (null: none, after a reset), and which choices are set aside."""
+
+user_styles = Table(
+    "user_styles",
+    metadata,
+    Column("user", String(200), primary_key=True),
+    Column("style", Text, nullable=False),
+    Column("updated", String(40), nullable=False),
+)
+"""What each user says they like and dislike (the user_style block), as JSON."""
+
+trainings = Table(
+    "trainings",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("user", String(200), nullable=False),
+    Column("profile", String(64), nullable=False),
+    Column("status", String(12), nullable=False),
+    Column("request", Text, nullable=False),
+    Column("progress", Text, nullable=False),
+    Column("outcome", Text),
+    Column("owner", String(200)),
+    Column("created", Float, nullable=False),
+    Column("started", Float),
+    Column("ended", Float),
+    Column("cancel_at", Float),
+    Index("trainings_by_user", "user", "profile", "id"),
+)
+"""Trainings of a language model's adapter on choices: queued, running, done, refused, failed, cancelled."""
+
+adapter_rewards = Table(
+    "adapter_rewards",
+    metadata,
+    Column("user", String(200), primary_key=True),
+    Column("adapter", String(64), primary_key=True),
+    Column("evaluation", ID, primary_key=True),
+    Column("reward", Float, nullable=False),
+)
+"""Implicit reward that a user's adapter gives to an evaluated clip, in nats."""

@@ -19,8 +19,10 @@ from dqa.record import EvaluationRecord
 from dqa.store.engine import reading, writing
 from dqa.store.selections import Selection, read
 from dqa.store.tables import evaluations, selections, tuner_steps
-from dqa.taste.features import Vector, features
-from dqa.taste.learn import Choice, Taste, learn
+from dqa.taste.choice import Choice
+from dqa.taste.features import Judged, Vector, features
+from dqa.taste.learn import learn
+from dqa.taste.taste import Taste
 
 Output = dict[str, JsonValue]
 """What a step tells: ``{training_step, loss, new_patterns, model_confidence, ...}`` (mission 1.4)."""
@@ -64,8 +66,9 @@ class Tuner:
             last = _last(connection, user)
         return None if last is None else Taste.model_validate_json(last.taste)
 
-    def taste(self, user: str, version: int | None) -> Taste | None:
-        """The serving taste, or the one of an earlier version; what an evaluator asks for."""
+    def taste(self, user: str, profile: str, version: int | None) -> Taste | None:
+        """The serving taste for a profile's scores, or the one of an earlier version; what an evaluator asks for."""
+        del profile
         return self.current(user) if version is None else self.version(user, version)
 
     def version(self, user: str, version: int) -> Taste | None:
@@ -115,7 +118,7 @@ def _resolve(connection: sa.Connection, chosen: Sequence[Selection]) -> tuple[li
 
 def _features(connection: sa.Connection, clip: str) -> Vector | None:
     text = connection.scalar(sa.select(evaluations.c.record).where(evaluations.c.id == clip))
-    return None if text is None else np.asarray(features(EvaluationRecord.from_json(text).channels))
+    return None if text is None else np.asarray(features(Judged.of(EvaluationRecord.from_json(text))))
 
 
 def _output(

@@ -1,50 +1,100 @@
 """An evaluation as numbers that a choice can be explained by.
 
-Names are stable and versioned; what an evaluation could not judge is NaN, never 0. All values are scores in [0, 1]
-(channels, benchmark dimensions, VisionReward axes); the model sees them centred and scaled, ``(x - 0.5) / 0.25``.
+Names are stable and versioned; what an evaluation could not judge is NaN, never 0. Each feature is centred and
+scaled to a comparable unit when it is read: a score x in [0, 1] becomes ``(x - 0.5) / 0.25``.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dqa.record import AxisName, ChannelName, ChannelResult
+from dqa.record import AxisName, ChannelName, ChannelResult, EvaluationRecord
+from dqa.taste.history import NO_HISTORY, History
+from dqa.taste.style import NO_STYLE, Style
 
-FEATURES_VERSION = 1
+FEATURES_VERSION = 2
 """Changes whenever a name or its meaning does; a model is never used with features of another version."""
 
-_CHANNELS: tuple[ChannelName, ...] = ("semantic", "spatial", "benchmark", "visionreward")
-_AXES: tuple[AxisName, ...] = get_args(AxisName)
-_DIMENSIONS = (
-    "subject_consistency",
-    "background_consistency",
+EMBEDDING = 16
+"""Values of ``benchmark.raw["embedding"]``: what the clip shows, reduced."""
+
+CHANNELS: tuple[ChannelName, ...] = ("semantic", "spatial", "benchmark", "visionreward")
+DIMENSIONS = (
+    "frame_continuity",
+    "shot_integrity",
     "temporal_flickering",
     "motion_smoothness",
-    "dynamic_degree",
     "imaging_quality",
+    "subject_consistency",
+    "background_consistency",
+    "dynamic_degree",
 )
+LOOKS = ("brightness", "contrast", "colourfulness", "warmth", "pace")
+"""``visionreward.raw["look"]``: how the clip looks, each in [0, 1]; none is better high or low for everybody."""
+TAGS = ("animation", "photoreal", "painting", "people", "animal", "nature", "city", "fantasy", "dark", "closeup")
+"""What the prompt asks for, as yes (1) or no (0); see :mod:`dqa.taste.traits`."""
 
-NAMES: tuple[str, ...] = (
-    *(f"channel:{name}" for name in _CHANNELS),
-    *(f"dimension:{name}" for name in _DIMENSIONS),
-    *(f"axis:{name}" for name in _AXES),
-)
+GROUPS: dict[str, tuple[str, ...]] = {
+    "scores": (
+        *(f"channel:{name}" for name in CHANNELS),
+        *(f"dimension:{name}" for name in DIMENSIONS),
+        *(f"axis:{name}" for name in get_args(AxisName)),
+    ),
+    "look": tuple(f"look:{name}" for name in LOOKS),
+    "prompt": (*(f"tag:{name}" for name in TAGS), "prompt:length", "prompt:complexity"),
+    "style": ("style:likes", "style:dislikes"),
+    "history": ("history:success",),
+    "embedding": tuple(f"embedding:{k}" for k in range(EMBEDDING)),
+    "adapter": ("adapter:reward",),
+}
+"""The features by group; the members of a group share one prior precision."""
+
+NAMES: tuple[str, ...] = tuple(name for group in GROUPS.values() for name in group)
 """The features in order; d = len(NAMES)."""
+
+INDEX: dict[str, int] = {name: i for i, name in enumerate(NAMES)}
 
 Vector = NDArray[np.float64]
 """d values, centred and scaled; NaN where the evaluation has no score."""
 
 
-def features(results: Mapping[ChannelName, ChannelResult]) -> Vector:
-    """The features of an evaluation's channel results: shape (d,), NaN for what was not judged."""
-    values = [_score(results, name) for name in NAMES]
-    raw = np.array([math.nan if value is None else value for value in values], dtype=np.float64)
-    return (raw - 0.5) / 0.25
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What the features of one clip are read from: its channel results and its prompt.
+
+    Attributes:
+        results: the channels' results (``preference`` is not read).
+        prompt: the text the clip was made from.
+        reward: implicit reward of the user's adapter, in nats; None without one.
+    """
+
+    results: Mapping[ChannelName, ChannelResult]
+    prompt: str
+    reward: float | None = None
+
+    @classmethod
+    def of(cls, record: EvaluationRecord, reward: float | None = None) -> Judged:
+        """The clip of a record."""
+        return cls(record.channels, record.prompt, reward)
+
+
+def features(judged: Judged, style: Style = NO_STYLE, history: History = NO_HISTORY) -> Vector:
+    """The features of a clip: shape (d,), NaN for what was not judged.
+
+    Args:
+        judged: the clip.
+        style: what its user says they like.
+        history: how earlier clips fared with this user.
+    """
+    del style, history
+    values = [_READ[name.partition(":")[0]](judged, name.partition(":")[2]) for name in NAMES]
+    return np.array([math.nan if value is None else value for value in values], dtype=np.float64)
 
 
 def difference(a: Vector, b: Vector) -> Vector:
@@ -64,13 +114,41 @@ def centred(vector: Vector, typical: Sequence[Vector]) -> Vector:
     return np.nan_to_num(vector - mean, nan=0.0)
 
 
-def _score(results: Mapping[ChannelName, ChannelResult], name: str) -> float | None:
-    group, _, part = name.partition(":")
-    if group == "channel":
-        return next((r.score for n, r in results.items() if n == part), None)
-    if group == "dimension":
-        benchmark = results.get("benchmark")
-        dimension = (benchmark.dimensions or {}).get(part) if benchmark else None
-        return dimension.score if dimension else None
-    reward = results.get("visionreward")
-    return next((axis.score for n, axis in ((reward.axes if reward else None) or {}).items() if n == part), None)
+def _scaled(score: float | None) -> float | None:
+    return None if score is None else (score - 0.5) / 0.25
+
+
+def _channel(judged: Judged, name: str) -> float | None:
+    return _scaled(next((r.score for n, r in judged.results.items() if n == name), None))
+
+
+def _dimension(judged: Judged, name: str) -> float | None:
+    benchmark = judged.results.get("benchmark")
+    dimension = (benchmark.dimensions or {}).get(name) if benchmark else None
+    return _scaled(dimension.score) if dimension else None
+
+
+def _axis(judged: Judged, name: str) -> float | None:
+    reward = judged.results.get("visionreward")
+    axes = (reward.axes if reward else None) or {}
+    return _scaled(next((axis.score for n, axis in axes.items() if n == name), None))
+
+
+def _not_yet(judged: Judged, name: str) -> float | None:
+    del judged, name
+    return None
+
+
+_READ: dict[str, Callable[[Judged, str], float | None]] = {
+    "channel": _channel,
+    "dimension": _dimension,
+    "axis": _axis,
+    "look": _not_yet,
+    "tag": _not_yet,
+    "prompt": _not_yet,
+    "style": _not_yet,
+    "history": _not_yet,
+    "embedding": _not_yet,
+    "adapter": lambda judged, _name: judged.reward,
+}
+"""How each kind of feature is read."""

@@ -2,75 +2,34 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
-from dqa.taste.bradley_terry import Posterior, fit
-from dqa.taste.features import FEATURES_VERSION, NAMES, Vector, centred, difference
+from dqa.taste.bradley_terry import fit
+from dqa.taste.choice import Choice
+from dqa.taste.features import NAMES, Vector, difference
+from dqa.taste.history import NO_HISTORY, History
 from dqa.taste.patterns import failure_patterns
+from dqa.taste.style import NO_STYLE, Style
+from dqa.taste.taste import Taste
 
 PRIOR_MEAN, PRIOR_PRECISION = 0.2, 8.0
-"""Before any choice: everybody likes quality a little (all weights positive). The precision is the measured best for
-axis-like features (docs/design/taste.md)."""
-
-KNOWN_ENOUGH = 0.51
-"""A taste speaks when the choices have removed this share of the prior's variance (posterior / prior deviation 0.7)."""
-
-Outcome = Literal["a", "b", "tie"]
-_OUTCOMES: dict[Outcome, float] = {"a": 1.0, "b": 0.0, "tie": 0.5}
+"""Before any choice: everybody likes quality a little. The precision is the measured best for axis-like features
+(docs/design/taste.md)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """One choice between two evaluated clips, as features."""
-
-    a: Vector
-    b: Vector
-    chosen: Outcome
-
-
-class Taste(BaseModel):
-    """A fitted taste, as it is kept: plain numbers, no code.
-
-    Attributes:
-        version: number of the training step that made it.
-        typical: mean features of the clips the user chose between (None: never judged).
-        mean, covariance: the posterior over the weights of ``features``.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    version: int
-    features_version: int = FEATURES_VERSION
-    features: tuple[str, ...] = NAMES
-    choices: int
-    loss: float | None
-    confidence: float
-    typical: tuple[float | None, ...]
-    mean: tuple[float, ...]
-    covariance: tuple[tuple[float, ...], ...]
-    patterns: tuple[str, ...]
-
-    def posterior(self) -> Posterior:
-        """The posterior behind it."""
-        return Posterior(
-            np.array(self.mean), np.array(self.covariance), *_prior(), choices=self.choices, loss=self.loss
-        )
-
-    def offset(self, vector: Vector) -> Vector:
-        """How a clip differs from the typical one: shape (d,), 0 where either was not judged."""
-        return centred(vector, [np.array([math.nan if x is None else x for x in self.typical])])
-
-
-def learn(choices: Sequence[Choice], version: int) -> Taste:
+def learn(
+    choices: Sequence[Choice],
+    version: int,
+    *,
+    profile: str = "embedded",
+    style: Style = NO_STYLE,
+    history: History = NO_HISTORY,
+) -> Taste:
     """Fits a taste to all of a user's choices (oldest first); without any it is the prior."""
     differences = np.stack([difference(c.a, c.b) for c in choices]) if choices else np.zeros((0, len(NAMES)))
-    outcomes = np.array([_OUTCOMES[c.chosen] for c in choices])
+    outcomes = np.array([c.outcome for c in choices])
     posterior = fit(differences, outcomes, *_prior())
     decided = [c for c in choices if c.chosen != "tie"]
     patterns = failure_patterns(
@@ -79,6 +38,11 @@ def learn(choices: Sequence[Choice], version: int) -> Taste:
     known = [posterior.known_share(d) for d in differences]
     return Taste(
         version=version,
+        profile=profile,
+        style=style,
+        history=history,
+        prior_mean=tuple(map(float, posterior.prior_mean)),
+        prior_precision=tuple(map(float, posterior.prior_precision)),
         choices=len(choices),
         loss=posterior.loss,
         confidence=float(np.mean(known)) if known else 0.0,
@@ -97,4 +61,5 @@ def _typical(choices: Sequence[Choice]) -> tuple[float | None, ...]:
 
 
 def _prior() -> tuple[Vector, Vector]:
-    return np.full(len(NAMES), PRIOR_MEAN), np.full(len(NAMES), PRIOR_PRECISION)
+    scores = [name.startswith(("channel:", "dimension:", "axis:")) for name in NAMES]
+    return np.where(scores, PRIOR_MEAN, 0.0), np.full(len(NAMES), PRIOR_PRECISION)

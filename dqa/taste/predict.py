@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from dqa.record import ChannelName, ChannelResult
-from dqa.taste.features import NAMES, difference, features
-from dqa.taste.learn import KNOWN_ENOUGH, Taste, learn
+from dqa.taste.features import NAMES, Judged, difference, features
+from dqa.taste.learn import learn
+from dqa.taste.taste import KNOWN_ENOUGH, Taste
 
 _NAMED = 4
 
@@ -34,13 +32,11 @@ class Prediction(BaseModel):
     because: tuple[str, ...]
 
 
-def predict(
-    taste: Taste | None, a: Mapping[ChannelName, ChannelResult], b: Mapping[ChannelName, ChannelResult]
-) -> Prediction:
+def predict(taste: Taste | None, a: Judged, b: Judged) -> Prediction:
     """Predicts the choice between two evaluations; without a taste, from the prior alone."""
     serving = taste or learn([], version=0)
     posterior = serving.posterior()
-    gap = difference(features(a), features(b))
+    gap = difference(*(features(clip, serving.style, serving.history) for clip in (a, b)))
     pushes = posterior.mean * gap
     order = np.argsort(-np.abs(pushes), kind="stable")[:_NAMED]
     return Prediction(

@@ -12,8 +12,10 @@ from dqa.measure.observation import Observation
 from dqa.models.pool import ModelPool
 from dqa.prompt.parse import Prompt
 from dqa.record import ChannelName, ChannelResult, Dimension
-from dqa.taste.features import features
-from dqa.taste.learn import Choice, Taste, learn
+from dqa.taste.choice import Choice
+from dqa.taste.features import Judged, features
+from dqa.taste.learn import learn
+from dqa.taste.taste import Taste
 
 NOTHING = cast("Observation", None)
 CHANNEL = TastePreference(cast("ModelPool", None))
@@ -28,7 +30,9 @@ def results(smooth: float | None) -> dict[ChannelName, ChannelResult]:
 
 
 def taste(n: int) -> Taste:
-    pairs = [(features(results(0.9)), features(results(0.2 + 0.01 * (i % 40)))) for i in range(n)]
+    pairs = [
+        (features(Judged(results(0.9), "p")), features(Judged(results(0.2 + 0.01 * (i % 40)), "p"))) for i in range(n)
+    ]
     return learn([Choice(a, b, "a") for a, b in pairs], version=7)
 
 

@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dqa.taste.choice import Choice
 from dqa.taste.features import NAMES, difference
-from dqa.taste.learn import Choice, Taste, learn
+from dqa.taste.learn import learn
 from dqa.taste.patterns import wilson
+from dqa.taste.taste import Taste
 
 MOTION = NAMES.index("dimension:motion_smoothness")
 
