@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, get_args
@@ -26,6 +28,9 @@ class Selection:
         chosen: which one was preferred.
         created: when, ISO 8601 UTC; filled in when empty.
         seq: its place in the order they came; 0 before it is kept.
+        left: which clip was shown on the left; None when unknown.
+        why: the reasons that were ticked.
+        received: when it arrived by our own clock, in seconds since the epoch; filled in when kept.
     """
 
     user: str
@@ -36,6 +41,9 @@ class Selection:
     source: Source = "http"
     created: str = ""
     seq: int = 0
+    left: Literal["a", "b"] | None = None
+    why: tuple[str, ...] = ()
+    received: float | None = None
 
 
 class Selections:
@@ -62,6 +70,7 @@ class Selections:
             created = selection.created or datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
             columns = ("user", "test_id", "a", "b", "chosen", "source")
             values = {name: getattr(selection, name) for name in columns}
+            values |= {"left_side": selection.left, "why": json.dumps(selection.why), "received": time.time()}
             connection.execute(selections.insert().values(**values, created=created))
             kept = _find(connection, selection.user, selection.test_id)
         if kept is None:
@@ -79,7 +88,12 @@ class Selections:
 
 def read(connection: sa.Connection, query: sa.Select[Any]) -> list[Selection]:
     """The rows of a query over the table."""
-    return [Selection(**row) for row in connection.execute(query).mappings()]
+    return [_selection(dict(row)) for row in connection.execute(query).mappings()]
+
+
+def _selection(row: dict[str, Any]) -> Selection:
+    left, why = row.pop("left_side"), json.loads(row.pop("why"))
+    return Selection(**row, left=left, why=tuple(why))
 
 
 def _find(connection: sa.Connection, user: str, test_id: str) -> Selection | None:
