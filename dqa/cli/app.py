@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import dqa
-from dqa.cli import agents, batch, choose, doctor, down, evaluate, models, plan, reproduce, serve, status, tuner, up
+from dqa.cli import agents, batch, choose, comfy, doctor, down, evaluate, models, plan, reproduce, serve, status, tuner, up
 from dqa.cli.output import emit
 
 app = typer.Typer(
@@ -48,6 +48,7 @@ app.command("up", short_help="Start the whole local deployment.")(up.command)
 app.command("down", short_help="Stop it.")(down.command)
 app.command("status")(status.command)
 app.add_typer(agents.app, name="agents", short_help="The agents on the Letta server.")
+app.add_typer(comfy.app, name="comfy", short_help="Workflows of ComfyUI.")
 app.command("plan")(plan.command)
 app.command("doctor")(doctor.command)
 app.add_typer(models.app, name="models", short_help="List or verify the models of a profile.")

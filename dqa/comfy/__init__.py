@@ -1,0 +1,1 @@
+"""ComfyUI: workflows read and driven from outside, by HTTP."""
