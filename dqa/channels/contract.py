@@ -14,6 +14,7 @@ from typing import ClassVar, Protocol
 from dqa.measure.observation import Observation
 from dqa.prompt.parse import Prompt
 from dqa.record import ChannelName, ChannelResult, ModelIdentity
+from dqa.taste.features import Judged
 from dqa.taste.taste import Taste
 
 
@@ -35,14 +36,45 @@ class ChannelFacts:
     stills: bool
 
 
+class RewardSource(Protocol):
+    """Asks a user's language-model adapter what it makes of a clip (:class:`dqa.taste.heavy.serve.AdapterRewards`)."""
+
+    def reward(self, user: str, taste: Taste, judged: Judged, sha256: str) -> float | None:
+        """Implicit reward that the adapter ``taste.adapter`` gives, in nats; loads model and adapter on first use.
+
+        Args:
+            user: whose adapter.
+            taste: names the adapter, the profile and the style the prompt is rendered with.
+            judged: the clip; its own ``reward`` is not read.
+            sha256: of the clip's file: a clip that the adapter was trained on has no honest reward.
+
+        Returns:
+            None without an adapter, for a clip it was trained on, or when it can't be loaded (see :meth:`why`).
+        """
+        ...
+
+    def why(self) -> str | None:
+        """Why the last :meth:`reward` was None, as a clause for the channel's reason; None when it was not."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class EvaluationContext:
-    """What else an evaluation knows: the user, the seed, the user's taste if there is one, the channels before this."""
+    """What else an evaluation knows.
+
+    Attributes:
+        user: whose taste counts.
+        seed: of everything random.
+        taste: the user's, if there is one.
+        results: of the channels before this one.
+        rewards: asks the user's language-model adapter; None where that tier is off.
+    """
 
     user: str = "default"
     seed: int = 0
     taste: Taste | None = None
     results: Mapping[ChannelName, ChannelResult] = field(default_factory=dict[ChannelName, ChannelResult])
+    rewards: RewardSource | None = None
 
 
 class Channel(Protocol):
