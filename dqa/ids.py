@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import time
 
@@ -16,3 +17,12 @@ def new_id(prefix: str) -> str:
     """
     number = (time.time_ns() // 1_000_000 << 80) | secrets.randbits(80)
     return f"{prefix}_" + "".join(_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))
+
+
+def user_key(user: str) -> str:
+    """A user's name as the name of a folder or file: 32 hexadecimal digits that tell nothing of the name.
+
+    >>> user_key("mira")
+    '3c38aafb0579dafe18bb584dce2786cc'
+    """
+    return hashlib.sha256(user.encode("utf-8", "surrogatepass")).hexdigest()[:32]
