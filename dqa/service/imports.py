@@ -11,6 +11,7 @@ from dqa.agenthost.selections import Problem
 from dqa.agenthost.selections import Selection as Choice
 from dqa.errors import Conflict
 from dqa.store import Store
+from dqa.store.summaries import Wanted
 from dqa.store.selections import Selection
 
 _LOOKED_BACK = 500
@@ -76,7 +77,7 @@ def _otherwise(choice: Choice) -> Problem:
 def _evaluations_by_media(store: Store) -> dict[str, str]:
     """What a clip may be called -> the id of its newest evaluation."""
     names: dict[str, str] = {}
-    for text in store.list_records_json(_LOOKED_BACK, None, None, None):
+    for text in store.list_records_json(_LOOKED_BACK, Wanted()):
         record = json.loads(text)
         for name in _names(str(record["reproduce"]["media"]), str(record["media"]["sha256"])):
             names.setdefault(name, record["id"])

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from dqa.record import EvaluationRecord
+from dqa.store import summaries
 from dqa.store.tables import evaluations, jobs, media_locations
 
 
@@ -27,6 +27,7 @@ def insert(connection: sa.Connection, record: EvaluationRecord, media_path: str)
             record=record.to_json(),
         )
     )
+    summaries.insert(connection, record)
     locate(connection, record.media.sha256, media_path)
 
 
@@ -43,23 +44,14 @@ def find(connection: sa.Connection, record_id: str) -> str | None:
     return connection.scalar(sa.select(evaluations.c.record).where(evaluations.c.id == record_id))
 
 
-def page(
-    connection: sa.Connection, limit: int, before: str | None, user: str | None, profile: str | None
-) -> Sequence[str]:
-    """Records' JSON, newest first."""
-    query = sa.select(evaluations.c.record).order_by(evaluations.c.id.desc()).limit(limit)
-    if before is not None:
-        query = query.where(evaluations.c.id < before)
-    if user is not None:
-        query = query.where(evaluations.c.user == user)
-    if profile is not None:
-        query = query.where(evaluations.c.profile == profile)
-    return connection.scalars(query).all()
+def hash_of(connection: sa.Connection, record_id: str) -> str | None:
+    """SHA-256 of the media that the record judged; None when there is no such record."""
+    return connection.scalar(sa.select(evaluations.c.sha256).where(evaluations.c.id == record_id))
 
 
 def remove(connection: sa.Connection, record_id: str) -> str | None:
     """Deletes the record and its ended job; returns its media's SHA-256, or None if there was neither."""
-    sha256 = connection.scalar(sa.select(evaluations.c.sha256).where(evaluations.c.id == record_id))
+    sha256 = hash_of(connection, record_id)
     connection.execute(evaluations.delete().where(evaluations.c.id == record_id))
     connection.execute(jobs.delete().where(jobs.c.id == record_id))
     return sha256

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 
 from dqa.config import Settings
 from dqa.errors import Conflict, RecordNotFound, UnavailableError
 from dqa.record import EvaluationRecord
-from dqa.store import records
+from dqa.store import records, summaries
 from dqa.store.engine import create, reading, writing
 from dqa.store.jobs import ENDED, Jobs
 from dqa.store.media import MediaShelf
 from dqa.store.migrate import migrate
 from dqa.store.selections import Selections
+from dqa.store.summaries import Wanted
 from dqa.store.tables import jobs, media, media_locations
 from dqa.store.tuner import Tuner
 
@@ -90,12 +92,31 @@ class Store:
         self, limit: int = 20, *, before: str | None = None, user: str | None = None, profile: str | None = None
     ) -> list[EvaluationRecord]:
         """Records, newest first; ``before`` (an id) goes on where the last page ended."""
-        return [EvaluationRecord.from_json(text) for text in self.list_records_json(limit, before, user, profile)]
+        wanted = Wanted(user=user, profile=profile, before=before)
+        return [EvaluationRecord.from_json(text) for text in self.list_records_json(limit, wanted)]
 
-    def list_records_json(self, limit: int, before: str | None, user: str | None, profile: str | None) -> list[str]:
-        """:meth:`list_records` as the JSON that was written."""
+    def list_records_json(self, limit: int, wanted: Wanted) -> list[str]:
+        """The records that are wanted, newest first, as the JSON that was written."""
         with reading(self._engine) as connection:
-            return list(records.page(connection, limit, before, user, profile))
+            return list(summaries.records(connection, limit, wanted))
+
+    def list_summaries(self, limit: int, wanted: Wanted) -> list[dict[str, Any]]:
+        """What a list shows of the same records; see :func:`dqa.store.summaries.page`."""
+        with reading(self._engine) as connection:
+            return [dict(row) for row in summaries.page(connection, limit, wanted)]
+
+    def count_records(self, wanted: Wanted) -> int:
+        """How many records are wanted."""
+        with reading(self._engine) as connection:
+            return summaries.count(connection, wanted)
+
+    def media_hash(self, record_id: str) -> str:
+        """SHA-256 of the media that a record judged; raises ``RecordNotFound``."""
+        with reading(self._engine) as connection:
+            found = records.hash_of(connection, record_id)
+        if found is None:
+            raise RecordNotFound("there is no evaluation with that id", fix="check the id")
+        return found
 
     def find_media(self, sha256: str) -> Path | None:
         """A file with that content: an upload, or where one was last seen; None when there is none (any more)."""

@@ -42,6 +42,25 @@ evaluations = Table(
 )
 """Every verdict, whoever asked for it; ``record`` is its JSON."""
 
+summaries = Table(
+    "summaries",
+    metadata,
+    Column("id", ID, ForeignKey("evaluations.id", ondelete="CASCADE"), primary_key=True),
+    Column("created", String(40), nullable=False),
+    Column("user", String(200), nullable=False),
+    Column("profile", String(64), nullable=False),
+    Column("grade", String(2)),
+    Column("final", Float),
+    Column("action", String(8), nullable=False),
+    Column("kind", String(8), nullable=False),
+    Column("duration_s", Float, nullable=False),
+    Column("excerpt", String(300), nullable=False),
+    Column("folded", Text, nullable=False),
+    Index("summaries_by_user", "user", "id"),
+)
+"""What a list shows of each verdict: ``excerpt`` is the start of the prompt, ``folded`` all of it, case-folded to be
+searched. It is a table of its own because SQLite reads a row from its start: past ``record`` would be slow."""
+
 media = Table(
     "media",
     metadata,

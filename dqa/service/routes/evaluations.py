@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query
@@ -14,14 +15,14 @@ from dqa.errors import Busy
 from dqa.record import EvaluationRecord
 from dqa.service import answers
 from dqa.service.context import KeyHeader, Service, ServiceDep
-from dqa.service.problems import EVERYWHERE, documented, problem_of, respond
+from dqa.service.listing import MOST_IN, ListQuery, SummaryPage
+from dqa.service.problems import EVERYWHERE, InvalidRequest, documented, problem_of, respond
 from dqa.service.requests import idempotency_key, new_job
 from dqa.service.schemas import EvaluationPage, EvaluationRequest, EvaluationStatus
 from dqa.service.streams import done_stream, job_stream
+from dqa.store.summaries import Wanted
 
 router = APIRouter(prefix="/v1/evaluations", tags=["evaluations"], responses=EVERYWHERE)
-
-_CURSOR = r"^ev_[0-9a-hjkmnp-tv-z]{26}$"
 
 
 @router.post(
@@ -65,21 +66,28 @@ def _retry_after(service: Service) -> int:
 
 @router.get(
     "",
-    summary="List records, newest first",
-    responses={200: {"model": EvaluationPage}},
+    summary="List records, or short summaries of them, newest first",
+    responses={200: {"model": EvaluationPage | SummaryPage}},
 )
-def list_evaluations(
-    service: ServiceDep,
-    user: Annotated[str | None, Query(max_length=200, pattern=r"^[^\x00]*$")] = None,
-    profile: Annotated[str | None, Query(max_length=64, pattern=r"^[^\x00]*$")] = None,
-    limit: Annotated[int, Query(ge=1, le=100)] = 20,
-    cursor: Annotated[str | None, Query(pattern=_CURSOR, description="`next` of the page before")] = None,
-) -> Response:
-    found = service.store.list_records_json(limit + 1, cursor, user, profile)
-    page = found[:limit]
-    following = json.loads(page[-1])["id"] if len(found) > limit else None
+def list_evaluations(service: ServiceDep, asked: Annotated[ListQuery, Query()]) -> Response:
+    most = MOST_IN[asked.view]
+    if asked.limit > most:
+        raise InvalidRequest(f"query.limit: at most {most} with view={asked.view}", fix="follow `next` for more")
+    wanted = Wanted(asked.user, asked.profile, asked.grade, asked.action, asked.q, asked.cursor)
+    if asked.view == "summary":
+        return _summaries(service, asked.limit, wanted)
+    found = service.store.list_records_json(asked.limit + 1, wanted)
+    page = found[: asked.limit]
+    following = json.loads(page[-1])["id"] if len(found) > asked.limit else None
     body = f'{{"items":[{",".join(page)}],"next":{json.dumps(following)}}}'
     return Response(body, media_type="application/json")
+
+
+def _summaries(service: Service, limit: int, wanted: Wanted) -> Response:
+    found = service.store.list_summaries(limit + 1, wanted)
+    page = found[:limit]
+    total = service.store.count_records(replace(wanted, before=None))
+    return JSONResponse({"items": page, "next": page[-1]["id"] if len(found) > limit else None, "total": total})
 
 
 @router.get(
