@@ -7,7 +7,7 @@ scaled to a comparable unit when it is read: a score x in [0, 1] becomes ``(x - 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
@@ -16,13 +16,12 @@ from numpy.typing import NDArray
 
 from dqa.record import AxisName, ChannelName, ChannelResult, EvaluationRecord
 from dqa.taste.history import NO_HISTORY, History
-from dqa.taste.style import NO_STYLE, Style
+from dqa.taste.shown import EMBEDDING, Embedding, embedding, look
+from dqa.taste.style import NO_STYLE, Style, matches
+from dqa.taste.traits import traits
 
 FEATURES_VERSION = 2
 """Changes whenever a name or its meaning does; a model is never used with features of another version."""
-
-EMBEDDING = 16
-"""Values of ``benchmark.raw["embedding"]``: what the clip shows, reduced."""
 
 CHANNELS: tuple[ChannelName, ...] = ("semantic", "spatial", "benchmark", "visionreward")
 DIMENSIONS = (
@@ -87,14 +86,36 @@ class Judged:
 def features(judged: Judged, style: Style = NO_STYLE, history: History = NO_HISTORY) -> Vector:
     """The features of a clip: shape (d,), NaN for what was not judged.
 
+    Scores, looks, style and history are ``(x - 0.5) / 0.25`` of a value x in [0, 1]; tags are 1 or -1; embedding,
+    length and complexity have about unit variance over real clips and prompts; the reward is in nats.
+
     Args:
         judged: the clip.
         style: what its user says they like.
         history: how earlier clips fared with this user.
     """
-    del style, history
-    values = [_READ[name.partition(":")[0]](judged, name.partition(":")[2]) for name in NAMES]
-    return np.array([math.nan if value is None else value for value in values], dtype=np.float64)
+    found: dict[str, float | None] = {"adapter:reward": judged.reward, **traits(judged.prompt)}
+    seen = look(judged.results)
+    shown = comparable(judged, history)
+    found.update(_scores(judged.results))
+    found.update((f"look:{name}", _scaled(value)) for name, value in seen.items())
+    found["style:likes"] = _scaled(matches(style.likes, judged.prompt, seen))
+    found["style:dislikes"] = _scaled(matches(style.dislikes, judged.prompt, seen))
+    if shown is not None:
+        found["history:success"] = success_feature(history.success(shown.values))
+        found.update((f"embedding:{k}", value) for k, value in enumerate(shown.values))
+    return np.array([_number(found.get(name)) for name in NAMES], dtype=np.float64)
+
+
+def comparable(judged: Judged, history: History) -> Embedding | None:
+    """The clip's embedding, if it has one and it is of the model whose embeddings ``history`` holds."""
+    shown = embedding(judged.results)
+    return shown if shown is not None and history.model in (None, shown.model) else None
+
+
+def success_feature(success: float | None) -> float | None:
+    """``history:success`` of what :meth:`~dqa.taste.history.History.success` gives."""
+    return _scaled(success)
 
 
 def difference(a: Vector, b: Vector) -> Vector:
@@ -114,41 +135,26 @@ def centred(vector: Vector, typical: Sequence[Vector]) -> Vector:
     return np.nan_to_num(vector - mean, nan=0.0)
 
 
+def _scores(results: Mapping[ChannelName, ChannelResult]) -> Iterator[tuple[str, float | None]]:
+    """Channel, dimension and axis scores; names that are no feature do no harm."""
+    for channel, result in results.items():
+        yield f"channel:{channel}", _scaled(result.score)
+    for name, dimension in (_part(results, "benchmark").dimensions or {}).items():
+        yield f"dimension:{name}", _scaled(dimension.score)
+    for name, axis in (_part(results, "visionreward").axes or {}).items():
+        yield f"axis:{name}", _scaled(axis.score)
+
+
+def _part(results: Mapping[ChannelName, ChannelResult], channel: ChannelName) -> ChannelResult:
+    return results.get(channel) or _NOTHING
+
+
+_NOTHING = ChannelResult(status="unavailable", reason="")
+
+
 def _scaled(score: float | None) -> float | None:
     return None if score is None else (score - 0.5) / 0.25
 
 
-def _channel(judged: Judged, name: str) -> float | None:
-    return _scaled(next((r.score for n, r in judged.results.items() if n == name), None))
-
-
-def _dimension(judged: Judged, name: str) -> float | None:
-    benchmark = judged.results.get("benchmark")
-    dimension = (benchmark.dimensions or {}).get(name) if benchmark else None
-    return _scaled(dimension.score) if dimension else None
-
-
-def _axis(judged: Judged, name: str) -> float | None:
-    reward = judged.results.get("visionreward")
-    axes = (reward.axes if reward else None) or {}
-    return _scaled(next((axis.score for n, axis in axes.items() if n == name), None))
-
-
-def _not_yet(judged: Judged, name: str) -> float | None:
-    del judged, name
-    return None
-
-
-_READ: dict[str, Callable[[Judged, str], float | None]] = {
-    "channel": _channel,
-    "dimension": _dimension,
-    "axis": _axis,
-    "look": _not_yet,
-    "tag": _not_yet,
-    "prompt": _not_yet,
-    "style": _not_yet,
-    "history": _not_yet,
-    "embedding": _not_yet,
-    "adapter": lambda judged, _name: judged.reward,
-}
-"""How each kind of feature is read."""
+def _number(value: float | None) -> float:
+    return value if value is not None and math.isfinite(value) else math.nan
