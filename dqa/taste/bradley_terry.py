@@ -59,6 +59,11 @@ class Posterior:
         mean, deviation = self.margin(difference)
         return LAPSE + (1 - 2 * LAPSE) * _sigmoid(mean / math.sqrt(1 + math.pi * deviation**2 / 8))
 
+    def probabilities(self, differences: Array) -> Array:
+        """:meth:`probability` of n differences at once: n x d in, n out."""
+        deviations = np.sqrt(1 + np.pi / 8 * self._variances(differences))
+        return LAPSE + (1 - 2 * LAPSE) * _sigmoids(differences @ self.mean / deviations)
+
     def interval(self, difference: Array, deviations: float = 1.645) -> tuple[float, float]:
         """The 90 % interval of that chance (for the default ``deviations``)."""
         mean, deviation = self.margin(difference)
@@ -67,10 +72,28 @@ class Posterior:
 
     def known_share(self, difference: Array) -> float:
         """How much of the prior's variance along ``difference`` the choices have removed: 0 nothing .. 1 all."""
-        prior = float(np.sum(difference**2 / self.prior_precision))
-        if prior == 0.0:
-            return 0.0
-        return 1.0 - min(1.0, float(difference @ self.covariance @ difference) / prior)
+        return float(self.known_shares(difference[None, :])[0])
+
+    def known_shares(self, differences: Array) -> Array:
+        """:meth:`known_share` of n differences at once: n x d in, n out."""
+        before = differences**2 @ (1 / self.prior_precision)
+        left = np.divide(self._variances(differences), before, out=np.ones(len(differences)), where=before > 0)
+        return 1.0 - np.minimum(1.0, left)
+
+    def without_last(self, columns: int) -> Posterior:
+        """What is known of all but the last ``columns`` weights, whatever those are (the marginal)."""
+        kept = slice(0, len(self.mean) - columns)
+        return Posterior(
+            self.mean[kept],
+            self.covariance[kept, kept],
+            self.prior_mean[kept],
+            self.prior_precision[kept],
+            self.choices,
+            self.loss,
+        )
+
+    def _variances(self, differences: Array) -> Array:
+        return np.maximum(0.0, np.einsum("ij,ij->i", differences @ self.covariance, differences))
 
 
 def prior(mean: Array, precision: Array) -> Posterior:
@@ -78,8 +101,17 @@ def prior(mean: Array, precision: Array) -> Posterior:
     return Posterior(mean, np.diag(1 / precision), mean, precision, 0, None)
 
 
-def fit(differences: Array, outcomes: Array, mean: Array, precision: Array, weights: Array | None = None) -> Posterior:
+def fit(
+    differences: Array,
+    outcomes: Array,
+    mean: Array,
+    precision: Array,
+    weights: Array | None = None,
+    start: Array | None = None,
+) -> Posterior:
     """The posterior after some choices; exact refit, so the order of the choices does not matter.
+
+    Features that no choice tells apart keep their prior and cost nothing.
 
     Args:
         differences: n x d, features of the first minus the second clip.
@@ -87,23 +119,34 @@ def fit(differences: Array, outcomes: Array, mean: Array, precision: Array, weig
         mean: d, the prior's mean.
         precision: d, the prior's precision (> 0).
         weights: n, how much each choice counts; default 1.
+        start: d, where to begin the search (a fit to nearly the same choices makes it quick); default ``mean``.
     """
     if not len(differences):
         return prior(mean, precision)
+    told = np.flatnonzero(differences.any(axis=0))
     counts = np.ones(len(outcomes)) if weights is None else weights
-    theta = mean.copy()
-    value = _objective(theta, differences, outcomes, mean, precision, counts)
+    x = np.ascontiguousarray(differences[:, told])
+    data = (x, outcomes, mean[told], precision[told], counts)
+    best, information = _maximum((mean if start is None else start)[told], data)
+    theta, covariance = mean.copy(), np.diag(1 / precision)
+    theta[told] = best
+    covariance[np.ix_(told, told)] = np.linalg.inv(information)
+    total = float(counts.sum())
+    loss = float(counts @ _log_loss(x @ best, outcomes)) / total if total > 0 else None
+    return Posterior(theta, covariance, mean, precision, len(outcomes), loss)
+
+
+def _maximum(theta: Array, data: tuple[Array, ...]) -> tuple[Array, Array]:
+    """The most probable weights, and the information there."""
+    value = _objective(theta, *data)
     for _ in range(_STEPS):
-        gradient, information = _derivatives(theta, differences, outcomes, mean, precision, counts)
+        gradient, information = _derivatives(theta, *data)
         step: Array = np.linalg.solve(information, gradient).astype(np.float64)
-        theta, new = _line_search(theta, step, value, (differences, outcomes, mean, precision, counts))
+        theta, new = _line_search(theta, step, value, data)
         if abs(new - value) < _TOLERANCE * (1 + abs(value)):
             break
         value = new
-    _, information = _derivatives(theta, differences, outcomes, mean, precision, counts)
-    covariance: Array = np.linalg.inv(information).astype(np.float64)
-    loss = float(np.average(_log_loss(differences @ theta, outcomes), weights=counts))
-    return Posterior(theta, covariance, mean, precision, len(outcomes), loss)
+    return theta, _derivatives(theta, *data)[1]
 
 
 def _line_search(theta: Array, step: Array, value: float, data: tuple[Array, ...]) -> tuple[Array, float]:
@@ -130,8 +173,8 @@ def _derivatives(
     p = LAPSE + (1 - 2 * LAPSE) * s
     slope = (1 - 2 * LAPSE) * s * (1 - s)
     gradient = x.T @ (weights * (y - p) * slope / (p * (1 - p))) - precision * (theta - mean)
-    information = (x * (weights * slope**2 / (p * (1 - p)))[:, None]).T @ x + np.diag(precision)
-    return gradient, information
+    rooted = x * (np.sqrt(weights / (p * (1 - p))) * slope)[:, None]
+    return gradient, rooted.T @ rooted + np.diag(precision)
 
 
 def _log_loss(margins: Array, y: Array) -> Array:

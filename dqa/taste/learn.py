@@ -6,17 +6,19 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dqa.taste.bradley_terry import fit
+from dqa.taste import position
+from dqa.taste.bradley_terry import Array
+from dqa.taste.channel_weights import learned
 from dqa.taste.choice import Choice
-from dqa.taste.features import NAMES, Vector, difference
+from dqa.taste.features import NAMES
+from dqa.taste.held_out import Folds, curve, folds, held_out
 from dqa.taste.history import NO_HISTORY, History
 from dqa.taste.patterns import failure_patterns
+from dqa.taste.prior import DEFAULT, Population
+from dqa.taste.recipe import Recipe, recipe
+from dqa.taste.stacking import helps
 from dqa.taste.style import NO_STYLE, Style
 from dqa.taste.taste import Taste
-
-PRIOR_MEAN, PRIOR_PRECISION = 0.2, 8.0
-"""Before any choice: everybody likes quality a little. The precision is the measured best for axis-like features
-(docs/design/taste.md)."""
 
 
 def learn(
@@ -26,40 +28,75 @@ def learn(
     profile: str = "embedded",
     style: Style = NO_STYLE,
     history: History = NO_HISTORY,
+    population: Population = DEFAULT,
+    adapter: str | None = None,
 ) -> Taste:
-    """Fits a taste to all of a user's choices (oldest first); without any it is the prior."""
-    differences = np.stack([difference(c.a, c.b) for c in choices]) if choices else np.zeros((0, len(NAMES)))
-    outcomes = np.array([c.outcome for c in choices])
-    posterior = fit(differences, outcomes, *_prior())
-    decided = [c for c in choices if c.chosen != "tie"]
-    patterns = failure_patterns(
-        [c.a if c.chosen == "a" else c.b for c in decided], [c.b if c.chosen == "a" else c.a for c in decided]
-    )
-    known = [posterior.known_share(d) for d in differences]
+    """Fits a taste to all of a user's choices; without any it is the prior.
+
+    Args:
+        choices: of one user and profile, oldest first.
+        version: of the step.
+        profile: whose scores they are.
+        style: what the features were read with.
+        history: likewise.
+        population: what is believed of a taste before; :func:`dqa.taste.prior.population` of the other users.
+        adapter: the adapter whose rewards are in the features. It is named in the taste, and its reward speaks, only
+            if held-out choices are predicted better with it.
+    """
+    fold = folds(choices)
+    settled, stacked = _settled(choices, population, fold, adapter is not None)
+    posterior = settled.fitted().without_last(1)
+    known = posterior.known_shares(settled.differences[:, :-1])
     return Taste(
         version=version,
         profile=profile,
         style=style,
         history=history,
-        prior_mean=tuple(map(float, posterior.prior_mean)),
-        prior_precision=tuple(map(float, posterior.prior_precision)),
         choices=len(choices),
+        effective_choices=float(settled.weights.sum()),
         loss=posterior.loss,
-        confidence=float(np.mean(known)) if known else 0.0,
-        typical=_typical(choices),
-        mean=tuple(map(float, posterior.mean)),
-        covariance=tuple(tuple(map(float, row)) for row in posterior.covariance),
-        patterns=tuple(pattern.sentence() for pattern in patterns),
+        confidence=float(np.mean(known)) if len(known) else 0.0,
+        typical=_typical(choices, settled.weights),
+        mean=_floats(posterior.mean),
+        covariance=tuple(map(_floats, posterior.covariance)),
+        prior_mean=_floats(posterior.prior_mean),
+        prior_precision=_floats(posterior.prior_precision),
+        half_life=settled.half_life,
+        patterns=_patterns(choices),
+        held_out=held_out(settled, fold),
+        curve=curve(settled),
+        position=position.check(choices),
+        channel_weights=learned(choices, list(settled.weights)),
+        adapter=adapter if stacked else None,
     )
 
 
-def _typical(choices: Sequence[Choice]) -> tuple[float | None, ...]:
+def _settled(
+    choices: Sequence[Choice], population: Population, fold: Folds | None, rewarded: bool
+) -> tuple[Recipe, bool]:
+    """The recipe, and whether the adapter's reward speaks in it."""
+    plain = recipe(choices, population)
+    if not rewarded:
+        return plain, False
+    stacked = recipe(choices, population, adapter=True)
+    return (stacked, True) if helps(stacked, plain, fold) else (plain, False)
+
+
+def _floats(values: Array) -> tuple[float, ...]:
+    return tuple(map(float, values))
+
+
+def _typical(choices: Sequence[Choice], weights: Array) -> tuple[float | None, ...]:
+    """The mean features of the clips that were chosen between, choices weighing what they weigh in the fit."""
     if not choices:
         return (None,) * len(NAMES)
-    stack = np.stack([v for c in choices for v in (c.a, c.b)])
-    return tuple(float(np.mean(column[known])) if (known := ~np.isnan(column)).any() else None for column in stack.T)
+    stack, counts = np.stack([v for c in choices for v in (c.a, c.b)]), np.repeat(weights, 2)[:, None]
+    known = np.isfinite(stack)
+    sums, total = (counts * np.where(known, stack, 0.0)).sum(axis=0), (counts * known).sum(axis=0)
+    return tuple(float(s / t) if t > 0 else None for s, t in zip(sums, total, strict=True))
 
 
-def _prior() -> tuple[Vector, Vector]:
-    scores = [name.startswith(("channel:", "dimension:", "axis:")) for name in NAMES]
-    return np.where(scores, PRIOR_MEAN, 0.0), np.full(len(NAMES), PRIOR_PRECISION)
+def _patterns(choices: Sequence[Choice]) -> tuple[str, ...]:
+    decided = [c for c in choices if c.chosen != "tie"]
+    chosen, rejected = ([c.a if (c.chosen == "a") is won else c.b for c in decided] for won in (True, False))
+    return tuple(pattern.sentence() for pattern in failure_patterns(chosen, rejected))
