@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import sys
@@ -54,6 +55,7 @@ class ScriptedEvaluator:
             prompt,
             options.get("user") or self.settings.user,
             options.get("media_name") or str(media),
+            hashlib.sha256(media.read_bytes()).hexdigest() if media.is_file() else "0" * 64,
         )
 
 

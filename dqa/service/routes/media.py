@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated
 
-from anyio.to_thread import run_sync
-from fastapi import APIRouter, Header, Path, Query, Request
+from fastapi import APIRouter, Path, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
-from dqa.clip.frameserver import frame_jpeg
-from dqa.clip.limits import Limits
 from dqa.errors import MediaNotFound
 from dqa.service.context import KeyHeader, Service, ServiceDep
+from dqa.service.frames import JPEG, MaxSide, SeenTag, Which, frame_response
 from dqa.service.problems import EVERYWHERE, documented
 from dqa.service.schemas import MediaUploaded
 from dqa.service.uploads import Upload, receive_upload
@@ -35,9 +31,6 @@ _BODY = {
         "application/octet-stream": {"schema": _BINARY},
     },
 }
-_JPEG = {200: {"content": {"image/jpeg": {"schema": _BINARY}}, "description": "The frame"}}
-MaxSide = Annotated[int | None, Query(ge=16, le=8192, description="scale down to this many pixels on the longer side")]
-SeenTag = Annotated[str | None, Header(alias="If-None-Match", max_length=1000)]
 
 
 @router.post(
@@ -68,41 +61,36 @@ def _keep(service: Service, received: Upload, key: str | None) -> tuple[StoredMe
     "/{media_id}/frames/representative.jpg",
     summary="The frame that shows the clip best",
     response_class=Response,
-    responses={**_JPEG, 304: {"description": "As you have it"}, **documented(404, 413, 415)},
+    responses={**JPEG, **documented(404, 413, 415)},
 )
 async def representative(
-    media_id: str, service: ServiceDep, max_side: MaxSide = None, seen: SeenTag = None
+    media_id: str, service: ServiceDep, request: Request, max_side: MaxSide = None, seen: SeenTag = None
 ) -> Response:
-    return await _frame(service, media_id, "representative", max_side, seen)
+    return await _frame(service, request, media_id, "representative", max_side, seen)
 
 
 @router.get(
     "/{media_id}/frames/{n}.jpg",
     summary="Frame n, counted from 0 in display order",
     response_class=Response,
-    responses={**_JPEG, 304: {"description": "As you have it"}, **documented(404, 413, 415)},
+    responses={**JPEG, **documented(404, 413, 415)},
 )
 async def frame(
     media_id: str,
     n: Annotated[int, Path(ge=0, le=10_000_000)],
     service: ServiceDep,
+    request: Request,
     max_side: MaxSide = None,
     seen: SeenTag = None,
 ) -> Response:
-    return await _frame(service, media_id, n, max_side, seen)
+    return await _frame(service, request, media_id, n, max_side, seen)
 
 
 async def _frame(
-    service: Service, media_id: str, which: int | Literal["representative"], max_side: int | None, seen: str | None
+    service: Service, request: Request, media_id: str, which: Which, max_side: int | None, seen: str | None
 ) -> Response:
     media = await run_in_threadpool(_find, service, media_id)
-    tag = hashlib.sha256(f"{media.sha256} {which} {max_side}".encode()).hexdigest()[:32]
-    # An id's content never changes, so neither does its frame: a browser need not ask twice.
-    headers = {"ETag": f'"{tag}"', "Cache-Control": "private, max-age=31536000, immutable"}
-    if seen is not None and f'"{tag}"' in seen:
-        return Response(status_code=304, headers=headers)
-    decode = partial(frame_jpeg, media.path, which, Limits.from_settings(service.settings), max_side=max_side)
-    return Response(await run_sync(decode, limiter=service.frame_slots), media_type="image/jpeg", headers=headers)
+    return await frame_response(service, request, (media.path, media.sha256), which, max_side, seen)
 
 
 def _find(service: Service, media_id: str) -> StoredMedia:
