@@ -46,6 +46,7 @@ class Settings(BaseModel):
     agent_model: str | None = Field(None, description="Letta's handle of the agents' model; default the rule brain")
     agent_embedding: str | None = Field(None, description="likewise of their embedding model; default the rule brain's")
     clips: Path | None = Field(None, description="folder of clips that stands in for a video generator")
+    comfy_url: str = Field("http://127.0.0.1:8188", description="where ComfyUI is reached")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
 
     @field_validator("roots", "allowed_hosts", mode="before")

@@ -7,11 +7,14 @@ from typing import Annotated
 
 import typer
 
-from dqa.cli.options import AsJson
+from dqa.cli import runtime
+from dqa.cli.options import AsJson, Home, Quiet
 from dqa.cli.output import emit, emit_json, one_line, say
+from dqa.cli.progress import make_progress
 from dqa.errors import UsageError
+from dqa.prompt import check_prompt
 
-app = typer.Typer(help="Workflows of ComfyUI: where their prompt goes in.", rich_markup_mode=None)
+app = typer.Typer(help="Workflows of ComfyUI: find their slots, run them.", rich_markup_mode=None)
 
 _ROLES = ("positive", "negative", "seed", "outputs")
 
@@ -46,6 +49,61 @@ def slots(
         emit(one_line(f"{role}: {', '.join(found[role]) or 'none'}"))
     for problem in found["problems"]:
         say(problem)
+    return 0
+
+
+@app.command("run")
+def run(  # noqa: PLR0913, PLR0917 - a parameter an option
+    workflow: Annotated[Path, typer.Argument(metavar="WORKFLOW", help="A workflow in API format.")],
+    prompt: Annotated[str | None, typer.Option("--prompt", metavar="TEXT", help="What to show.")] = None,
+    negative: Annotated[str | None, typer.Option("--negative", metavar="TEXT", help="What not to show.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Seed of the noise.")] = None,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the files go.")] = Path(),
+    bind: Annotated[
+        list[str] | None,
+        typer.Option("--bind", metavar="ROLE=NODE.INPUT", help="Say a slot yourself; repeatable.", show_default=False),
+    ] = None,
+    url: Annotated[
+        str | None, typer.Option("--url", metavar="URL", help="The server. [DQA_COMFY_URL]", show_default=False)
+    ] = None,
+    timeout: Annotated[float, typer.Option("--timeout", metavar="S", help="Longest a run may take.")] = 3600.0,
+    free: Annotated[bool, typer.Option("--free", help="Let ComfyUI unload its models afterwards.")] = False,
+    home: Home = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> int:
+    """Run a workflow on a ComfyUI server with this prompt, and fetch the files it makes.
+
+    The paths of the files are printed, one a line. What is not given stays as it is in the workflow. The same workflow
+    with the same prompt and seed gives the same files again, from ComfyUI's cache ("cached" with --json).
+    """
+    from dqa.comfy.client import Comfy
+    from dqa.comfy.patch import Change, patched
+    from dqa.comfy.slots import find_slots
+    from dqa.comfy.workflow import load_workflow
+
+    settings = runtime.settings_from(home=home, comfy_url=url)
+    graph = load_workflow(workflow)
+    slots = find_slots(graph, dict(_binding(text) for text in bind or ()))
+    change = Change(None if prompt is None else check_prompt(prompt), negative, seed)
+    body = patched(graph, slots, change)
+    for problem in slots.problems:
+        say(problem)
+    with Comfy(settings.comfy_url) as comfy, make_progress(1, quiet=quiet) as progress:
+        comfy.ping()
+        progress.item(workflow.name)
+        done = comfy.run(
+            body, slots.outputs, timeout_s=timeout, progress=lambda stage, share: progress.stage(stage, share or 0.0)
+        )
+        files = [comfy.download(made, out, settings.max_media_mb * 1e6) for made in done.files]
+        if free:
+            comfy.free()
+        progress.done(f"{len(files)} files" + (", from the cache" if done.cached else ""))
+    if as_json:
+        emit_json({"prompt_id": done.prompt_id, "files": [str(file) for file in files], "cached": done.cached})
+    else:
+        for file in files:
+            emit(one_line(str(file)))
     return 0
 
 

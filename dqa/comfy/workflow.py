@@ -36,9 +36,13 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Workflow:
-    """Nodes by id, in the file's order. Ids are text and may hold ``:`` (subgraphs), never a dot."""
+    """Nodes by id, in the file's order; ids are text and may hold ``:`` (subgraphs), never a dot.
+
+    ``graph`` is the JSON they were read from, which is what ComfyUI takes.
+    """
 
     nodes: Mapping[str, Node]
+    graph: Mapping[str, Any]
 
     def upstream(self, ids: Iterator[str] | tuple[str, ...]) -> frozenset[str]:
         """The nodes that these depend on, themselves included."""
@@ -93,7 +97,7 @@ def parse_workflow(data: object) -> Workflow:
     nodes = {name: _node(name, content) for name, content in graph.items()}
     if not nodes:
         raise InputError("the workflow has no nodes", fix=_EXPORT)
-    return Workflow(nodes)
+    return Workflow(nodes, graph)
 
 
 def _mapping(data: object) -> dict[str, Any]:
