@@ -13,7 +13,7 @@ from dqa.taste.choice import Choice
 from dqa.taste.features import NAMES
 from dqa.taste.held_out import Folds, curve, folds, held_out
 from dqa.taste.history import NO_HISTORY, History
-from dqa.taste.patterns import failure_patterns
+from dqa.taste.patterns import failure_patterns, winning_patterns
 from dqa.taste.prior import DEFAULT, Population
 from dqa.taste.recipe import Recipe, recipe
 from dqa.taste.stacking import helps
@@ -62,7 +62,8 @@ def learn(
         prior_mean=_floats(posterior.prior_mean),
         prior_precision=_floats(posterior.prior_precision),
         half_life=settled.half_life,
-        patterns=_patterns(choices),
+        patterns=tuple(pattern.sentence() for pattern in failure_patterns(choices)),
+        winning_patterns=tuple(pattern.sentence() for pattern in winning_patterns(choices)),
         held_out=held_out(settled, fold),
         curve=curve(settled),
         position=position.check(choices),
@@ -94,9 +95,3 @@ def _typical(choices: Sequence[Choice], weights: Array) -> tuple[float | None, .
     known = np.isfinite(stack)
     sums, total = (counts * np.where(known, stack, 0.0)).sum(axis=0), (counts * known).sum(axis=0)
     return tuple(float(s / t) if t > 0 else None for s, t in zip(sums, total, strict=True))
-
-
-def _patterns(choices: Sequence[Choice]) -> tuple[str, ...]:
-    decided = [c for c in choices if c.chosen != "tie"]
-    chosen, rejected = ([c.a if (c.chosen == "a") is won else c.b for c in decided] for won in (True, False))
-    return tuple(pattern.sentence() for pattern in failure_patterns(chosen, rejected))

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from dqa.taste.choice import Choice
 from dqa.taste.features import NAMES, difference
 from dqa.taste.learn import learn
-from dqa.taste.patterns import wilson
 from dqa.taste.taste import Taste
+from dqa.taste.wilson import wilson
 
 MOTION = NAMES.index("dimension:motion_smoothness")
 
@@ -31,7 +31,7 @@ def lover_of_smooth_motion(n: int) -> list[Choice]:
 
 def test_it_finds_what_goes_with_rejection_and_says_it_with_a_count() -> None:
     taste = learn(lover_of_smooth_motion(20), version=1)
-    assert taste.patterns[0].startswith("rejected clips had lower motion smoothness in")
+    assert taste.patterns[0].startswith("low motion smoothness (below about 0.")
     assert np.argmax(taste.mean) == MOTION
     assert taste.loss is not None
     assert taste.loss < math.log(2)
