@@ -1,4 +1,4 @@
-"""The clip behind a verdict, as far as it may be shown: an upload or a file under the roots, and still the same clip."""
+"""The clip behind a verdict, as far as it may be shown: uploads and files under the roots, if unchanged since."""
 
 from __future__ import annotations
 

@@ -11,8 +11,8 @@ from dqa.agenthost.selections import Problem
 from dqa.agenthost.selections import Selection as Choice
 from dqa.errors import Conflict
 from dqa.store import Store
-from dqa.store.summaries import Wanted
 from dqa.store.selections import Selection
+from dqa.store.summaries import Wanted
 
 _LOOKED_BACK = 500
 """Evaluations that a block's own name for a clip is looked up in, newest first."""
