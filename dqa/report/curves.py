@@ -28,8 +28,12 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """One series over time: an SVG path in a plot of :data:`WIDTH` x :data:`HEIGHT`, and its ends in its own unit."""
+    """One series over time: an SVG path in a plot of :data:`WIDTH` x :data:`HEIGHT`, and its ends in its own unit.
 
+    ``key`` is what the record calls it, ``name`` what it shows.
+    """
+
+    key: str
     name: str
     path: str
     low: float
@@ -64,7 +68,7 @@ def _curve(name: str, times: Sequence[float], values: Sequence[float], result: C
     start, end, low, high = points[0][0], points[-1][0], min(finite), max(finite)
     path = _path([(_x(t, start, end), _y(v, low, high)) for t, v in points])
     return Curve(
-        CURVES.get(name, name.replace("_", " ")), path, low, high, start, end, tuple(_marks(result, start, end))
+        name, CURVES.get(name, name.replace("_", " ")), path, low, high, start, end, tuple(_marks(result, start, end))
     )
 
 

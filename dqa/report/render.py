@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from pydantic import BaseModel
 
 from dqa.report import words
 from dqa.report.compare import in_words, ranked
 from dqa.report.curves import HEIGHT, WIDTH, curves
+from dqa.report.filters import FILTERS
 from dqa.report.table import comparison
-from dqa.report.text import clean, shorten
+from dqa.report.text import clean
 from dqa.report.view import ClipView, clip_view
 
 if TYPE_CHECKING:
@@ -96,30 +95,5 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    filters: dict[str, Any] = {
-        "clean": clean,
-        "shorten": shorten,
-        "score": _score,
-        "number": _number,
-        "percent": _percent,
-        "pretty": _pretty,
-    }
-    environment.filters.update(filters)
+    environment.filters.update(FILTERS)
     return environment
-
-
-def _score(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}"
-
-
-def _number(value: float) -> str:
-    """``0.0123``, ``12.3``, ``4.57e+04``: three figures that count."""
-    return f"{value:.3g}"
-
-
-def _percent(value: float) -> str:
-    return f"{100 * value:.1f}"
-
-
-def _pretty(part: BaseModel) -> str:
-    return clean(json.dumps(part.model_dump(mode="json"), indent=2, ensure_ascii=False))

@@ -40,6 +40,11 @@ def _assets() -> dict[str, Asset]:
     for file in files("dqa.service.web").joinpath("static").iterdir():
         media_type = _TYPES.get("." + file.name.rpartition(".")[2])
         if media_type is not None:
-            body = file.read_bytes()
-            found[file.name] = Asset(body, media_type, f'"{hashlib.sha256(body).hexdigest()[:32]}"')
-    return found
+            found[file.name] = _asset(file.read_bytes(), media_type)
+    # A verdict looks the same in the page and in the report.
+    report = files("dqa.report").joinpath("templates", "style.css").read_bytes()
+    return found | {"report.css": _asset(report, _TYPES[".css"])}
+
+
+def _asset(body: bytes, media_type: str) -> Asset:
+    return Asset(body, media_type, f'"{hashlib.sha256(body).hexdigest()[:32]}"')

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Query, Request
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, PrefixLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
 from dqa.models.profiles import profile_names
+from dqa.report.filters import FILTERS
 from dqa.service.context import ServiceDep
 
 PAGE_POLICY = (
@@ -30,12 +31,13 @@ _SECTIONS = (
 )
 
 _templates = Environment(
-    loader=PackageLoader("dqa.service.web"),
+    loader=ChoiceLoader([PackageLoader("dqa.service.web"), PrefixLoader({"report": PackageLoader("dqa.report")})]),
     autoescape=True,
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
 )
+_templates.filters.update(FILTERS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,42 @@
+"""How templates write numbers and strangers' text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import BaseModel
+
+from dqa.report.text import clean, shorten
+
+
+def score(value: float | None) -> str:
+    """Two decimals; a dash for what was not judged, never 0."""
+    return "–" if value is None else f"{value:.2f}"
+
+
+def number(value: float) -> str:
+    """``0.0123``, ``12.3``, ``4.57e+04``: three figures that count."""
+    return f"{value:.3g}"
+
+
+def percent(value: float) -> str:
+    """A share as a number from 0 to 100 with one decimal."""
+    return f"{100 * value:.1f}"
+
+
+def pretty(part: BaseModel) -> str:
+    """A part of a record as indented JSON."""
+    return clean(json.dumps(part.model_dump(mode="json"), indent=2, ensure_ascii=False))
+
+
+FILTERS: dict[str, Callable[..., Any]] = {
+    "clean": clean,
+    "shorten": shorten,
+    "score": score,
+    "number": number,
+    "percent": percent,
+    "pretty": pretty,
+}
+"""For an environment's ``filters``."""
