@@ -27,7 +27,18 @@ from dqa.service.limits import HttpLimits
 from dqa.service.metrics import Metrics
 from dqa.service.observe import Observed
 from dqa.service.problems import BodyTimeout, InvalidRequest, MethodRefused, NoSuchRoute, internal, problem_of, respond
-from dqa.service.routes import assets, blocks, evaluation_frames, evaluations, health, media, pages, selections, tuner
+from dqa.service.routes import (
+    assets,
+    blocks,
+    evaluation_frames,
+    evaluation_media,
+    evaluations,
+    health,
+    media,
+    pages,
+    selections,
+    tuner,
+)
 from dqa.service.supervisor import REAL_EVALUATOR, Supervisor
 from dqa.store import Store
 
@@ -61,7 +72,19 @@ def create_app(settings: Settings, *, limits: HttpLimits | None = None, evaluato
         redoc_url=None,
         redirect_slashes=False,
     )
-    for part in (health, media, evaluations, evaluation_frames, selections, tuner, blocks, docs, pages, assets):
+    for part in (
+        health,
+        media,
+        evaluations,
+        evaluation_frames,
+        evaluation_media,
+        selections,
+        tuner,
+        blocks,
+        docs,
+        pages,
+        assets,
+    ):
         app.include_router(part.router)
     _answer_errors(app)
     # The last added is the outermost: linger > observe > guard > bodies > routes.

@@ -119,6 +119,7 @@ _DESCRIPTIONS = {
     409: "In conflict with what is there",
     413: "The body or media is too large",
     415: "Not a supported format",
+    416: "That part of the file can't be sent: more than one range, or behind its end",
     422: "The input can't be used",
     429: "The queue is full; Retry-After says when to come back",
     431: "Too many headers",
