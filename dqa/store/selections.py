@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,12 +11,30 @@ from typing import Any, Literal, get_args
 
 import sqlalchemy as sa
 
-from dqa.errors import Conflict, UsageError
+from dqa.errors import Busy, Conflict, UsageError
+from dqa.store import keys
 from dqa.store.engine import reading, writing
+from dqa.store.keys import IdempotencyKey
 from dqa.store.tables import selections
 
 Chosen = Literal["a", "b", "tie"]
 Source = Literal["http", "cli", "block", "file"]
+
+
+_MINUTE_S = 60.0
+
+
+class TooManyChoices(Busy):
+    """A user sends choices faster than anybody chooses.
+
+    Attributes:
+        retry_after_s: when the next one will be taken.
+    """
+
+    type = "too-many-choices"
+    title = "Too many choices"
+
+    retry_after_s: int = math.ceil(_MINUTE_S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,30 +71,37 @@ class Selections:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
-    def add(self, selection: Selection) -> tuple[Selection, bool]:
+    def add(
+        self, selection: Selection, key: IdempotencyKey | None = None, per_minute: int | None = None
+    ) -> tuple[Selection, bool]:
         """Keeps a choice; returns it as kept, and whether it is new (the same choice again is not).
 
+        Args:
+            selection: the choice.
+            key: the same key again gets the same answer.
+            per_minute: how many choices of one user are taken over HTTP in any minute; default any number. They are
+                counted in the database, so that several services agree.
+
         Raises:
-            Conflict: the user made another choice under that test_id.
+            Conflict: the user made another choice under that test_id, or the key came with another content before.
             UsageError: both sides are the same clip, or ``chosen`` is not a side.
+            TooManyChoices: over ``per_minute``; nothing was kept.
         """
         _check(selection)
         with writing(self._engine) as connection:
-            kept = _find(connection, selection.user, selection.test_id)
-            if kept is not None:
-                if (kept.a, kept.b, kept.chosen) != (selection.a, selection.b, selection.chosen):
-                    what = "this user chose otherwise under that test_id before"
-                    raise Conflict(what, fix="use a new test_id for a new choice")
-                return kept, False
-            created = selection.created or datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-            columns = ("user", "test_id", "a", "b", "chosen", "source")
-            values = {name: getattr(selection, name) for name in columns}
-            values |= {"left_side": selection.left, "why": json.dumps(selection.why), "received": time.time()}
-            connection.execute(selections.insert().values(**values, created=created))
-            kept = _find(connection, selection.user, selection.test_id)
-        if kept is None:
-            raise LookupError("a row that was just written")
-        return kept, True
+            repeated = _recall(connection, key)
+            if repeated is not None:
+                return repeated
+            kept, new = _find(connection, selection.user, selection.test_id), False
+            if kept is None:
+                _refuse_flood(connection, selection, per_minute)
+                kept, new = _insert(connection, selection), True
+            elif (kept.a, kept.b, kept.chosen) != (selection.a, selection.b, selection.chosen):
+                what = "this user chose otherwise under that test_id before"
+                raise Conflict(what, fix="use a new test_id for a new choice")
+            if keys.recall(connection, key) is None:
+                keys.remember(connection, key, f"{kept.seq}{_NEW if new else ''}")
+        return kept, new
 
     def page(self, user: str | None, limit: int, after: int = 0) -> list[Selection]:
         """Choices in the order they came, of one user or all, after a ``seq``."""
@@ -99,6 +125,47 @@ def _selection(row: dict[str, Any]) -> Selection:
 def _find(connection: sa.Connection, user: str, test_id: str) -> Selection | None:
     query = sa.select(selections).where(selections.c.user == user, selections.c.test_id == test_id)
     return next(iter(read(connection, query)), None)
+
+
+def _insert(connection: sa.Connection, selection: Selection) -> Selection:
+    created = selection.created or datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    columns = ("user", "test_id", "a", "b", "chosen", "source")
+    values = {name: getattr(selection, name) for name in columns}
+    values |= {"left_side": selection.left, "why": json.dumps(selection.why), "received": time.time()}
+    connection.execute(selections.insert().values(**values, created=created))
+    kept = _find(connection, selection.user, selection.test_id)
+    if kept is None:
+        raise LookupError("a row that was just written")
+    return kept
+
+
+_NEW = " new"
+
+
+def _recall(connection: sa.Connection, key: IdempotencyKey | None) -> tuple[Selection, bool] | None:
+    """What the key kept before; None when it kept nothing, or that is deleted."""
+    known = keys.recall(connection, key)
+    if known is None:
+        return None
+    seq = int(known.removesuffix(_NEW))
+    kept = next(iter(read(connection, sa.select(selections).where(selections.c.seq == seq))), None)
+    return None if kept is None else (kept, known.endswith(_NEW))
+
+
+def _refuse_flood(connection: sa.Connection, selection: Selection, per_minute: int | None) -> None:
+    if per_minute is None or selection.source != "http":
+        return
+    now, chosen = time.time(), selections.c
+    lately = sa.select(chosen.received).where(
+        chosen.user == selection.user, chosen.source == "http", chosen.received > now - _MINUTE_S
+    )
+    # The one that has to be a minute old before there is room again.
+    full = connection.scalar(lately.order_by(chosen.received.desc()).offset(per_minute - 1).limit(1))
+    if full is not None:
+        wait = max(1, min(math.ceil(_MINUTE_S), math.ceil(full + _MINUTE_S - now)))
+        error = TooManyChoices(f"over {per_minute} choices in a minute", fix=f"go on in {wait} s")
+        error.retry_after_s = wait
+        raise error
 
 
 def _check(selection: Selection) -> None:

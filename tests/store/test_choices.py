@@ -65,10 +65,10 @@ def test_what_is_no_choice_is_refused(store: Store, b: str, chosen: str) -> None
 
 
 def test_a_step_learns_and_a_second_one_finds_nothing_new(store: Store) -> None:
-    fill(store, 6)
+    fill(store, 10)
     output = store.tuner.step("u")
     assert output["training_step"] == 1
-    assert output["choices_seen"] == output["new_choices"] == 6
+    assert output["choices_seen"] == output["new_choices"] == 10
     assert any("motion smoothness" in str(pattern) for pattern in output["new_patterns"])  # type: ignore[union-attr]
     again = store.tuner.step("u")
     assert again == {**output, "new_choices": 0, "new_patterns": []}
