@@ -11,7 +11,9 @@ from dqa.channels.benchmark.dimensions import ASPECTS, DIMENSIONS
 from dqa.channels.benchmark.view import Finding, View
 from dqa.channels.contract import ChannelFacts, EvaluationContext
 from dqa.channels.scales import soft_min
+from dqa.errors import ModelUnavailable
 from dqa.measure.observation import Observation
+from dqa.models.embedded.reduction import reduction
 from dqa.models.pool import ModelPool
 from dqa.prompt.parse import Prompt
 from dqa.record import ChannelResult, Dimension, Evidence, Media, ModelIdentity
@@ -52,7 +54,7 @@ class MeasuredBenchmark:
         )
 
     def evaluate(self, observation: Observation, prompt: Prompt, context: EvaluationContext) -> ChannelResult:
-        """Judges one clip; ``dimensions`` holds each dimension, ``raw`` the four aspects and the curves."""
+        """Judges one clip; ``dimensions`` holds each dimension, ``raw`` the four aspects, the curves, what it shows."""
         view = View(observation, lambda: self._pool.get(self._encoder))
         found = {name: measure(view) for name, measure in DIMENSIONS.items()}
         judged = ranked(found)
@@ -65,9 +67,22 @@ class MeasuredBenchmark:
             reason=explain(found, judged),
             evidence=_evidence(found, judged),
             model=self.model,
-            raw=_raw(view, found),
+            raw={**_raw(view, found), **self._shown(view)},
             dimensions={name: _dimension(finding) for name, finding in found.items()},
         )
+
+    def _shown(self, view: View) -> dict[str, JsonValue]:
+        """``embedding``: what the clip shows, from the features that subject consistency looks at; nothing without."""
+        reduce = reduction(self._encoder)
+        if reduce is None:
+            return {}
+        try:
+            rows = view.subject
+        except ModelUnavailable:  # an image needs no encoder for its verdict
+            return {}
+        if not reduce.fits(rows):
+            return {}
+        return {"embedding": {"model": reduce.model, "values": list(reduce.reduce(rows))}}
 
 
 def ranked(found: dict[str, Finding]) -> list[tuple[str, float]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import ClassVar
 
 from dqa.channels.benchmark.channel import confidence
@@ -9,6 +10,7 @@ from dqa.channels.benchmark.view import View
 from dqa.channels.contract import ChannelFacts, EvaluationContext
 from dqa.channels.visionreward.axes import AXES, Verdict
 from dqa.measure.colour import ColourSignature
+from dqa.measure.look import look
 from dqa.measure.observation import Observation
 from dqa.models.pool import ModelPool
 from dqa.prompt.parse import Prompt
@@ -44,7 +46,7 @@ class MeasuredVisionReward:
         )
 
     def evaluate(self, observation: Observation, prompt: Prompt, context: EvaluationContext) -> ChannelResult:
-        """Judges one clip; ``axes`` holds each axis with its reason and advice."""
+        """Judges one clip; ``axes`` holds each axis with reason and advice, ``raw["look"]`` how it looks."""
         view = View(observation, ColourSignature)
         found: dict[AxisName, Verdict] = {name: judge(view) for name, (_, judge) in AXES.items()}
         scored: dict[AxisName, float] = {n: v.axis.score for n, v in found.items() if v.axis.score is not None}
@@ -65,7 +67,10 @@ class MeasuredVisionReward:
                 for item in found[name].evidence
             ),
             model=self.model,
-            raw={"axis_weights": {name: weight for name, (weight, _) in AXES.items()}},
+            raw={
+                "axis_weights": {name: weight for name, (weight, _) in AXES.items()},
+                "look": dict(asdict(look(observation))),
+            },
             axes={name: verdict.axis for name, verdict in found.items()},
         )
 
