@@ -77,6 +77,7 @@ class Supervisor:
                 if time.monotonic() - tidied > _TIDY_S:
                     self._store.jobs.forget_old(_TIDY_S)
                     self._store.media.sweep()
+                    self._store.users.sweep()
                     tidied = time.monotonic()
             except (DQAError, OSError) as error:  # the database or disk may come back
                 log.warning("watch failed", error=str(error))

@@ -56,6 +56,7 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # the driver's own transactions start too late: see _begin_sqlite
     connection.execute("PRAGMA foreign_keys=ON")
     connection.execute("PRAGMA synchronous=FULL")  # what was answered survives a power cut
+    connection.execute("PRAGMA secure_delete=ON")  # what is deleted is overwritten, not only unlinked
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:

@@ -76,7 +76,7 @@ class MediaShelf:
         media_id = new_id("md")
         path = self.folder / f"{media_id}{suffix}"
         part.replace(path)
-        _sync_folder(self.folder)
+        sync_folder(self.folder)
         values = {"id": media_id, "sha256": sha256, "file": path.name, "name": name[:200], "bytes": size}
         connection.execute(media.insert().values(**values, created=time.time()))
         return StoredMedia(media_id, sha256, path, name[:200], size)
@@ -117,7 +117,7 @@ class MediaShelf:
         return len(left)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Makes a rename survive a power cut."""
     handle = os.open(folder, os.O_RDONLY)
     try:

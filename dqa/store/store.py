@@ -19,6 +19,7 @@ from dqa.store.selections import Selections
 from dqa.store.summaries import Wanted
 from dqa.store.tables import jobs, media, media_locations
 from dqa.store.tuner import Tuner
+from dqa.store.users import Users
 
 
 class Store:
@@ -29,6 +30,7 @@ class Store:
         media: uploads.
         selections: choices between two evaluations.
         tuner: what was learned from them.
+        users: everything kept of one user, to give out or to delete.
     Every method raises :class:`~dqa.errors.UnavailableError` when the database fails.
     """
 
@@ -38,6 +40,7 @@ class Store:
         self.media = MediaShelf(engine, home / "media")
         self.selections = Selections(engine)
         self.tuner = Tuner(engine)
+        self.users = Users(engine, home, self.media)
 
     @classmethod
     def open(cls, settings: Settings) -> Store:
