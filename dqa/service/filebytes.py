@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
+from anyio import CancelScope, create_task_group
 from anyio.to_thread import run_sync
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -30,12 +31,18 @@ class FileBytes(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-            if scope["method"] != "HEAD":
-                await self._send_part(send)
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            async with create_task_group() as group:
+                group.start_soon(_until_gone, receive, group.cancel_scope)
+                await self._send(scope, send)
+                group.cancel_scope.cancel()
         finally:
             os.close(self._descriptor)
+
+    async def _send(self, scope: Scope, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        if scope["method"] != "HEAD":
+            await self._send_part(send)
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _send_part(self, send: Send) -> None:
         at, end = self._part.start, self._part.stop
@@ -45,3 +52,10 @@ class FileBytes(Response):
                 raise OSError("the file became shorter while it was sent")
             at += len(body)
             await send({"type": "http.response.body", "body": body, "more_body": True})
+
+
+async def _until_gone(receive: Receive, scope: CancelScope) -> None:
+    """Ends ``scope`` once the client has left: the server swallows what is sent to nobody, and tells no sender."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    scope.cancel()
