@@ -16,6 +16,7 @@ from dqa.channels.benchmark.dimensions import ASPECTS, DIMENSIONS
 from dqa.channels.contract import EvaluationContext
 from dqa.channels.scales import falling, rising, soft_min
 from dqa.clip.frame import Image
+from dqa.errors import ModelUnavailable
 from dqa.measure.colour import ColourSignature
 from dqa.models.pool import ModelPool
 from dqa.models.profiles import load_profile
@@ -190,3 +191,42 @@ def test_scales_are_monotone_and_bounded(half: float, power: float, values: list
         assert 0 <= falling(high, half, power) <= falling(low, half, power) <= 1
         assert 0 <= rising(low, half, power) <= rising(high, half, power) <= 1
     assert falling(half, half, power) == pytest.approx(0.5)
+
+
+class ClassifierPool(ColourPool):
+    """A pool whose encoder has the classifier's width and counts how many images it is shown."""
+
+    shown = 0
+
+    def get(self, component_id: str) -> ClassifierPool:  # type: ignore[override]
+        return self
+
+    def encode(self, images: list[Image]) -> np.ndarray:
+        self.shown += len(images)
+        rows = np.array([[image.mean() + k % 7 for k in range(1280)] for image in images], np.float32)
+        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def shown(pool: ModelPool, frames: list[Image], kind: str = "video") -> ChannelResult:
+    channel = MeasuredBenchmark(pool=pool, components=("efficientnet-lite0",))
+    return channel.evaluate(observed(frames, 16.0, kind), Prompt("x"), EvaluationContext())
+
+
+def test_it_says_what_the_clip_shows_from_features_it_has_anyway() -> None:
+    pool = ClassifierPool()
+    embedding = shown(pool, crisp()).raw["embedding"]
+    assert isinstance(embedding, dict)
+    assert embedding["model"] == "efficientnet-lite0/labels16"
+    assert isinstance(embedding["values"], list)
+    assert len(embedding["values"]) == 16
+    assert pool.shown == 17 + 9, "the track's 17 frames and its 9 backgrounds; none twice"
+    assert "embedding" in shown(ClassifierPool(), [texture()], "image").raw
+
+
+def test_without_an_encoder_of_that_kind_it_says_nothing(sound: ChannelResult) -> None:
+    class NoPool(ColourPool):
+        def get(self, component_id: str) -> ColourSignature:
+            raise ModelUnavailable("no weights", fix="install them")
+
+    assert "embedding" not in sound.raw  # colours are no classifier's features
+    assert "embedding" not in shown(NoPool(), [texture()], "image").raw

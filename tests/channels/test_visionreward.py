@@ -121,3 +121,13 @@ def test_a_picture_has_looks_but_no_motion() -> None:
     assert result.axes is not None
     assert result.axes["motion"].advice == ""
     assert "image" in result.axes["motion"].reason
+
+
+def test_it_says_how_the_clip_looks(original: ChannelResult) -> None:
+    look = original.raw["look"]
+    assert isinstance(look, dict)
+    assert set(look) == {"brightness", "contrast", "colourfulness", "warmth", "pace"}
+    assert all(isinstance(value, float) and 0 < value < 1 for value in look.values())
+    still = judge([texture()], "image").raw["look"]
+    assert isinstance(still, dict)
+    assert still["pace"] is None
