@@ -7,7 +7,23 @@ from typing import Annotated
 import typer
 
 import dqa
-from dqa.cli import agents, batch, choose, comfy, doctor, down, evaluate, models, plan, reproduce, serve, status, tuner, up
+from dqa.cli import (
+    agents,
+    batch,
+    choose,
+    comfy,
+    doctor,
+    down,
+    evaluate,
+    models,
+    plan,
+    reproduce,
+    serve,
+    status,
+    tuner,
+    up,
+    user,
+)
 from dqa.cli.output import emit
 
 app = typer.Typer(
@@ -43,6 +59,7 @@ app.command("batch", short_help="Grade every line of a manifest; resumable.")(ba
 app.command("reproduce", short_help="Run an evaluation again and compare.")(reproduce.command)
 app.command("choose", short_help="Say which of two graded clips is better.")(choose.command)
 app.add_typer(tuner.app, name="tuner", short_help="Learn from choices; predict one.")
+app.add_typer(user.app, name="user", short_help="What is kept of a user: give it out, delete it.")
 app.command("serve")(serve.command)
 app.command("up", short_help="Start the whole local deployment.")(up.command)
 app.command("down", short_help="Stop it.")(down.command)

@@ -10,7 +10,7 @@ from typing import Any
 from dqa.record import EvaluationRecord
 from dqa.report.text import clean
 
-__all__ = ["StdoutClosed", "clean", "emit", "emit_json", "emit_record", "one_line", "say"]
+__all__ = ["StdoutClosed", "clean", "emit", "emit_json", "emit_record", "one_line", "say", "write"]
 
 
 _UNRULY = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
@@ -27,14 +27,19 @@ def one_line(text: str) -> str:
 
 
 def emit(text: str) -> None:
-    """Writes data to stdout, ending the line, at once.
+    """Writes data to stdout, ending the line, at once; raises as :func:`write`."""
+    write(text if text.endswith("\n") else text + "\n")
+
+
+def write(text: str) -> None:
+    """Writes data to stdout as it is, at once.
 
     Raises:
         StdoutClosed: the reader went away.
         OSError: stdout can't be written, e.g. the disk is full.
     """
     try:
-        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+        sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
         raise StdoutClosed from None

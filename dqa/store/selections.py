@@ -100,7 +100,7 @@ class Selections:
                 what = "this user chose otherwise under that test_id before"
                 raise Conflict(what, fix="use a new test_id for a new choice")
             if keys.recall(connection, key) is None:
-                keys.remember(connection, key, f"{kept.seq}{_NEW if new else ''}")
+                keys.remember(connection, key, f"{kept.seq}{NEW if new else ''}")
         return kept, new
 
     def page(self, user: str | None, limit: int, after: int = 0) -> list[Selection]:
@@ -139,7 +139,8 @@ def _insert(connection: sa.Connection, selection: Selection) -> Selection:
     return kept
 
 
-_NEW = " new"
+NEW = " new"
+"""Ends what a key remembers of a choice that was new; before it stands the choice's ``seq``."""
 
 
 def _recall(connection: sa.Connection, key: IdempotencyKey | None) -> tuple[Selection, bool] | None:
@@ -147,9 +148,9 @@ def _recall(connection: sa.Connection, key: IdempotencyKey | None) -> tuple[Sele
     known = keys.recall(connection, key)
     if known is None:
         return None
-    seq = int(known.removesuffix(_NEW))
+    seq = int(known.removesuffix(NEW))
     kept = next(iter(read(connection, sa.select(selections).where(selections.c.seq == seq))), None)
-    return None if kept is None else (kept, known.endswith(_NEW))
+    return None if kept is None else (kept, known.endswith(NEW))
 
 
 def _refuse_flood(connection: sa.Connection, selection: Selection, per_minute: int | None) -> None:

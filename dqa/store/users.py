@@ -18,7 +18,18 @@ from dqa.store import dossier, erase
 from dqa.store.engine import writing
 from dqa.store.erase import Note, Notes
 from dqa.store.media import MediaShelf
-from dqa.store.tables import evaluations, idempotency, job_events, jobs, media, media_locations, metadata, trainings
+from dqa.store.selections import NEW
+from dqa.store.tables import (
+    evaluations,
+    idempotency,
+    job_events,
+    jobs,
+    media,
+    media_locations,
+    metadata,
+    selections,
+    trainings,
+)
 
 PERSONAL_FOLDERS = ("adapters",)
 """Folders of the state folder that hold a folder per user, named by :func:`dqa.ids.user_key`."""
@@ -115,13 +126,8 @@ class Users:
         hashes = _hashes(connection, user)
         counts = {"job_events": 0, "idempotency": 0}
         of_user = sa.select(jobs.c.id).where(jobs.c.user == user)
-        judged = sa.select(evaluations.c.id).where(evaluations.c.user == user)
         counts["job_events"] = _count(connection, job_events.delete().where(job_events.c.job.in_(of_user)))
-        made = idempotency.c.resource
-        # Keys of what was deleted before are nobody's any more; whose they were can't be told, so all of them go.
-        orphaned = made.startswith("ev_") & made.not_in(sa.select(jobs.c.id)) & made.not_in(sa.select(evaluations.c.id))
-        keys = idempotency.delete().where(made.in_(of_user) | made.in_(judged) | orphaned)
-        counts["idempotency"] = _count(connection, keys)
+        counts["idempotency"] = _count(connection, idempotency.delete().where(_keys_of(user)))
         for table in reversed(metadata.sorted_tables):  # what refers to a row before the row
             if "user" in table.c:
                 counts[table.name] = _count(connection, table.delete().where(table.c.user == user))
@@ -174,6 +180,19 @@ def _refuse_while_running(connection: sa.Connection, user: str, is_gone: IsGone)
     training = connection.execute(query.where(trainings.c.status == "running")).all()
     if any(not is_gone(row.owner or "") for row in training):
         raise Conflict("a training of this user is under way", fix="cancel it first, or wait for it")
+
+
+def _keys_of(user: str) -> sa.ColumnElement[bool]:
+    """Which idempotency keys go: those of what the user made, those of what is gone, and those that hold the name."""
+    made, route = idempotency.c.resource, idempotency.c.route
+    asked = sa.select(jobs.c.id).where(jobs.c.user == user)
+    judged = sa.select(evaluations.c.id).where(evaluations.c.user == user)
+    chosen = sa.select(sa.cast(selections.c.seq, sa.String)).where(selections.c.user == user)
+    of_choices = (route == "selections") & sa.func.replace(made, NEW, "").in_(chosen)
+    # Whose the key of a deleted evaluation was can't be told any more, nor can the key itself tell anything.
+    orphaned = made.startswith("ev_") & made.not_in(sa.select(jobs.c.id)) & made.not_in(sa.select(evaluations.c.id))
+    named = idempotency.c.key.contains(user, autoescape=True)
+    return made.in_(asked) | made.in_(judged) | of_choices | orphaned | named
 
 
 def _hashes(connection: sa.Connection, user: str) -> set[str]:
