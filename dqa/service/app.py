@@ -38,6 +38,7 @@ from dqa.service.routes import (
     pages,
     selections,
     tuner,
+    users,
 )
 from dqa.service.supervisor import REAL_EVALUATOR, Supervisor
 from dqa.store import Store
@@ -80,6 +81,7 @@ def create_app(settings: Settings, *, limits: HttpLimits | None = None, evaluato
         evaluation_media,
         selections,
         tuner,
+        users,
         blocks,
         docs,
         pages,
