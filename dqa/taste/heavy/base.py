@@ -86,13 +86,12 @@ def load_base(config: TrainingConfig, how: How) -> Base:
     if tokenizer.eos_token is None or tokenizer.pad_token is None:
         raise ModelUnavailable("the model's tokenizer has no end token", fix=_FIX, where=str(folder))
     parameters = _parameters(model)
-    identity = {"id": config.base if "/" in config.base and not Path(config.base).is_dir() else folder.name}
     return Base(
         model,
         tokenizer,
         parameters,
-        identity
-        | {
+        {
+            "id": folder.name if Path(config.base).is_dir() else config.base,
             "revision": config.revision,
             "sha256": fingerprint(folder),
             "parameters": parameters,
@@ -119,7 +118,7 @@ def _load(folder: Path, how: How) -> tuple[Any, Any, bool]:
     if how.unsloth:
         try:
             return (*_by_unsloth(folder, how), True)
-        except Exception as error:  # it patches other libraries' source: any release of theirs can break it
+        except Exception as error:  # noqa: BLE001 - it patches other libraries' source: any release of theirs can break it
             log.warning("Unsloth is left out", reason=f"{type(error).__name__}: {error}"[:300])
     return (*_by_transformers(folder, how), False)
 
@@ -163,5 +162,5 @@ def _by_unsloth(folder: Path, how: How) -> tuple[Any, Any]:
 
 
 def _parameters(model: Any) -> int:
-    count = getattr(model, "num_parameters", None)
-    return int(count()) if callable(count) else sum(int(p.numel()) for p in model.parameters())
+    # Weights in 4 bit are stored two to a byte; transformers knows to count them double.
+    return int(model.num_parameters())

@@ -35,7 +35,11 @@ def render_clip(judged: Judged) -> str:
 
     A digit is the tenth of the scale the score lies in (0.73 is 7, 1 is 9); ``?`` is what was not judged.
     """
-    values = features(judged)
+    return render_features(features(judged))
+
+
+def render_features(values: Vector) -> str:
+    """The same of a clip's features, shape (d,)."""
     digits = " ".join(f"{name.partition(':')[2].replace('_', ' ')} {_digit(values, name)}" for name in _DIGITS)
     tags = " ".join(name.partition(":")[2] for name in _TAGS if values[INDEX[name]] > 0)
     return f"{digits} tags {tags or 'none'}"

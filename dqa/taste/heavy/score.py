@@ -77,7 +77,7 @@ def preference_loss(margins: Sequence[float]) -> float:
 
 
 def fitted_temperature(margins: Sequence[float]) -> float:
-    """The temperature T of ``sigmoid(margin / T)`` that fits held-out pairs best, in [0.05, 20]: above 1 is overconfident."""
+    """The T in [0.05, 20] for which ``sigmoid(margin / T)`` fits held-out pairs best; above 1: too sure of itself."""
     grid = [0.05 * 400 ** (k / 200) for k in range(201)]
     return min(grid, key=lambda t: preference_loss([m / t for m in margins]))
 

