@@ -34,12 +34,14 @@ from dqa.service.routes import (
     evaluation_media,
     evaluations,
     health,
+    login,
     media,
     pages,
     selections,
     tuner,
     users,
 )
+from dqa.service.sessions import Sessions
 from dqa.service.supervisor import REAL_EVALUATOR, Supervisor
 from dqa.store import Store
 
@@ -86,12 +88,14 @@ def create_app(settings: Settings, *, limits: HttpLimits | None = None, evaluato
         docs,
         pages,
         assets,
+        login,
     ):
         app.include_router(part.router)
     _answer_errors(app)
     # The last added is the outermost: linger > observe > guard > bodies > routes.
     app.add_middleware(JsonBodies, limits=caps)
-    app.add_middleware(Guard, settings=settings, limits=caps)
+    sessions = app.state.sessions = Sessions(settings)
+    app.add_middleware(Guard, settings=settings, limits=caps, sessions=sessions)
     app.add_middleware(Observed, metrics=metrics)
     app.add_middleware(Linger)
     api = docs.describe(app)

@@ -12,24 +12,27 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dqa.errors import DQAError
 from dqa.jsonsafe import parse_json
+from dqa.service.doors import LOGIN
 from dqa.service.limits import HttpLimits
 from dqa.service.problems import BodyTimeout, BodyTooLarge, WrongContentType, problem_of, respond
 
 UPLOAD_PATH = "/v1/media"
+_READ_BY_THEIR_ROUTES = frozenset({UPLOAD_PATH, LOGIN})
+"""Bodies that are no JSON; their routes bound them."""
 _LINGER_S = 2.0
 _FEW_BYTES = 16_384
 """A body this small is parsed where it stands; a larger one in a thread, off the event loop."""
 
 
 class JsonBodies:
-    """Reads every body but the upload's, refuses what is no sound JSON, and hands the rest on."""
+    """Reads every body but the upload's and the login's, refuses what is no sound JSON, and hands the rest on."""
 
     def __init__(self, app: ASGIApp, limits: HttpLimits) -> None:
         self._app = app
         self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] == UPLOAD_PATH or not has_body(scope):
+        if scope["type"] != "http" or scope["path"] in _READ_BY_THEIR_ROUTES or not has_body(scope):
             await self._app(scope, receive, send)
             return
         try:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import hmac
 import ipaddress
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dqa.config import Settings
 from dqa.errors import DQAError
+from dqa.service.doors import is_page, login_for, needs_no_token
 from dqa.service.headers import SECURITY_HEADERS
 from dqa.service.limits import HttpLimits
 from dqa.service.problems import HeadersTooLarge, HostRefused, OriginRefused, Unauthorized, problem_of, respond
+from dqa.service.sessions import Sessions
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz"})
 """Answer anyone, whatever name was asked for: they tell nothing, and orchestrators ask by address."""
@@ -22,13 +24,13 @@ _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Guard:
-    """Checks header size, Host, token and Origin; adds the security headers to every answer."""
+    """Checks header size, Host, token or session, and Origin; adds the security headers to every answer."""
 
-    def __init__(self, app: ASGIApp, settings: Settings, limits: HttpLimits) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, limits: HttpLimits, sessions: Sessions) -> None:
         self._app = app
         self._limits = limits
         self._hosts = served_hosts(settings)
-        self._token = settings.token.get_secret_value().encode() if settings.token else None
+        self._sessions = sessions
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -37,6 +39,10 @@ class Guard:
         try:
             self._check(scope, Headers(scope=scope))
         except DQAError as error:
+            if isinstance(error, Unauthorized) and scope["method"] in ("GET", "HEAD") and is_page(scope["path"]):
+                onward = login_for(scope["path"], scope["query_string"].decode("latin-1"))
+                await RedirectResponse(onward, 303, SECURITY_HEADERS)(scope, receive, send)
+                return
             extra = {"WWW-Authenticate": "Bearer"} if error.status == Unauthorized.status else None
             await respond(problem_of(error), extra)(scope, receive, send)
             return
@@ -49,7 +55,8 @@ class Guard:
         if scope["path"] in OPEN_PATHS:
             return
         self._check_host(headers)
-        self._check_token(headers)
+        if not needs_no_token(scope["method"], scope["path"]):
+            self._check_token(scope, headers)
         if scope["method"] not in _SAFE_METHODS:
             _check_origin(headers)
 
@@ -59,13 +66,22 @@ class Guard:
         if len(hosts) != 1 or host_name(hosts[0]) not in self._hosts:
             raise HostRefused("this host name is not served", fix="add it to DQA_ALLOWED_HOSTS")
 
-    def _check_token(self, headers: Headers) -> None:
-        if self._token is None:
+    def _check_token(self, scope: Scope, headers: Headers) -> None:
+        if not self._sessions.needed:
+            return
+        if "authorization" not in headers and self._sessions.valid(headers.get("cookie")):
+            self._check_session_use(scope, headers)
             return
         scheme, _, given = headers.get("authorization", "").partition(" ")
-        same = hmac.compare_digest(given.strip().encode(), self._token)
+        same = self._sessions.is_token(given.strip())
         if scheme.lower() != "bearer" or not same:
             raise Unauthorized("a valid token is needed", fix="send Authorization: Bearer with the service's token")
+
+    def _check_session_use(self, scope: Scope, headers: Headers) -> None:
+        # A browser sends its cookie by itself, so what changes anything must also say which page it comes from.
+        if scope["method"] not in _SAFE_METHODS and "origin" not in headers:
+            raise OriginRefused("the request does not say where it comes from", fix="send its Origin")
+        scope["dqa.session"] = True
 
 
 def _check_origin(headers: Headers) -> None:
