@@ -32,7 +32,7 @@ def shipped() -> Reduction:
 
 @pytest.fixture(scope="module")
 def shown(pool: ModelPool, shipped: Reduction, clips: list[RealClip]) -> tuple[np.ndarray, np.ndarray]:
-    """n x 16 of the clips, and of the same clips at half the size and a strong compression."""
+    """n x 16 of the clips, and of the same clips at half the size and compressed again."""
     encoder = pool.get(ENCODER)
     as_they_are, spoiled = [], []
     for clip in clips:
@@ -40,7 +40,7 @@ def shown(pool: ModelPool, shipped: Reduction, clips: list[RealClip]) -> tuple[n
         height, width = frames[0].shape[:2]
         small = [cv2.resize(f, (width // 4 * 2, height // 4 * 2), interpolation=cv2.INTER_AREA) for f in frames]
         as_they_are.append(shipped.reduce(encoder.encode(frames)))
-        spoiled.append(shipped.reduce(encoder.encode(encoded(small, 16.0, crf=38))))
+        spoiled.append(shipped.reduce(encoder.encode(encoded(small, 16.0, crf=28))))
     return np.array(as_they_are), np.array(spoiled)
 
 
