@@ -45,7 +45,11 @@ class Settings(BaseModel):
     allowed_hosts: tuple[str, ...] = Field((), description="further Host names the service answers to")
     agent_model: str | None = Field(None, description="Letta's handle of the agents' model; default the rule brain")
     agent_embedding: str | None = Field(None, description="likewise of their embedding model; default the rule brain's")
+    taste_versions: int = Field(20, ge=1, le=1000, description="versions of each user's taste that can be gone back to")
     clips: Path | None = Field(None, description="folder of clips that stands in for a video generator")
+    vlm_url: str | None = Field(None, description="vision-language model's endpoint, to /v1 (profile remote-vlm)")
+    vlm_model: str | None = Field(None, description="the name that endpoint knows the model by")
+    vlm_key: SecretStr | None = Field(None, description="its key, where it wants one")
     comfy_url: str = Field("http://127.0.0.1:8188", description="where ComfyUI is reached")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
 

@@ -1,22 +1,30 @@
-"""``dqa tuner``: learn from the choices, see what was learned, predict a choice."""
+"""``dqa tuner``: learn from the choices, see what was learned, go back, predict a choice."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dqa.cli import runtime
+from dqa.cli import runtime, tuner_words
 from dqa.cli.options import AsJson, Home, User
-from dqa.cli.output import emit, emit_json, one_line
+from dqa.cli.output import emit, emit_json, one_line, say
 from dqa.config import Settings
-from dqa.errors import InputError
+from dqa.errors import Cancelled, InputError, UsageError
 from dqa.record import EvaluationRecord
 
 if TYPE_CHECKING:
     from dqa.store import Store
-    from dqa.store.tuner import Output
+
+ForProfile = Annotated[
+    str | None,
+    typer.Option(
+        "--profile", metavar="NAME", help="Of which profile; default the one learned last.", show_default=False
+    ),
+]
 
 app = typer.Typer(help="What a user prefers: learn it, see it, predict it.", rich_markup_mode=None)
 
@@ -29,39 +37,68 @@ def step(user: User = None, home: Home = None, as_json: AsJson = False) -> int:
     if as_json:
         emit_json(output)
     else:
-        _show(output)
+        _lines(tuner_words.step(output))
     return 0
 
 
 @app.command("status")
-def status(user: User = None, home: Home = None, as_json: AsJson = False) -> int:
-    """Show the serving taste: its version, how much it has seen and how sure it is."""
+def status(user: User = None, profile: ForProfile = None, home: Home = None, as_json: AsJson = False) -> int:
+    """Show the serving taste: how well it predicts, what is liked and disliked, whether sides bias the choices."""
     settings, store = _open(user, home)
-    taste = store.tuner.current(settings.user)
-    kept = {"version", "choices", "loss", "confidence", "patterns"}
+    state = store.tuner.state(settings.user, profile)
     if as_json:
-        emit_json(
-            {"user": settings.user, **(taste.model_dump(mode="json", include=kept) if taste else {"version": None})}
-        )
-    elif taste is None:
-        emit(
-            f"{one_line(settings.user)}: nothing learned yet; choose between clips with dqa choose, then dqa tuner step"
-        )
+        emit_json(tuner_words.as_data(state))
     else:
-        _show(store.tuner.history(settings.user, 1)[0])
+        _lines(tuner_words.status(state))
     return 0
 
 
 @app.command("history")
-def history(user: User = None, home: Home = None, as_json: AsJson = False) -> int:
-    """List the training steps, newest first."""
+def history(user: User = None, profile: ForProfile = None, home: Home = None, as_json: AsJson = False) -> int:
+    """List the versions, newest first: which one serves, which were rejected and why, which can be gone back to."""
     settings, store = _open(user, home)
-    for output in store.tuner.history(settings.user):
+    for output in store.tuner.history(settings.user, profile=profile):
         if as_json:
             emit_json(output)
         else:
-            _show(output)
+            _lines([tuner_words.history_line(output)])
     return 0
+
+
+@app.command("rollback")
+def rollback(
+    to: Annotated[
+        int | None, typer.Option("--to", metavar="N", min=1, help="Which version is to serve.", show_default=False)
+    ] = None,
+    user: User = None,
+    profile: ForProfile = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> int:
+    """Let an earlier version serve: the one before the serving one, or the one that --to names.
+
+    The choices made after it are set aside, so that the next step does not learn them back; nothing is deleted, and
+    going to a later version brings its choices back. After a reset the newest version serves again.
+    """
+    settings, store = _open(user, home)
+    store.tuner.rollback(settings.user, to, profile)
+    return _tell_state(store, settings.user, profile, as_json=as_json)
+
+
+@app.command("reset")
+def reset(
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    user: User = None,
+    profile: ForProfile = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> int:
+    """Begin anew: no taste serves, and every choice so far is set aside. dqa tuner rollback undoes it."""
+    settings, store = _open(user, home)
+    if not yes:
+        _confirm(settings.user)
+    store.tuner.reset(settings.user, profile)
+    return _tell_state(store, settings.user, profile, as_json=as_json)
 
 
 @app.command("predict")
@@ -114,11 +151,23 @@ def _record(store: Store, name: str) -> EvaluationRecord:
         ) from error
 
 
-def _show(output: Output) -> None:
-    loss: Any = output["loss"]
-    confidence: Any = output["model_confidence"]
-    told = "no loss yet" if loss is None else f"loss {loss:.3f}"
-    emit(f"step {output['training_step']}: {told}, confidence {confidence:.2f}, {output['choices_seen']} choices")
-    patterns: Any = output["patterns"]
-    for pattern in patterns:
-        emit(f"  {one_line(str(pattern))}")
+def _lines(lines: Iterable[str]) -> None:
+    for line in lines:
+        emit(one_line(line) if not line.startswith(" ") else f"  {one_line(line)}")
+
+
+def _tell_state(store: Store, user: str, profile: str | None, *, as_json: bool) -> int:
+    state = store.tuner.state(user, profile)
+    if as_json:
+        emit_json(tuner_words.as_data(state))
+    else:
+        _lines([tuner_words.serves(state)])
+    return 0
+
+
+def _confirm(user: str) -> None:
+    if not sys.stdin.isatty():
+        raise UsageError(f"this sets all choices of {user} aside", fix="say --yes if that is meant")
+    say(f"Set all choices of {user} aside and let no taste serve? dqa tuner rollback undoes it. [y/N]")
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise Cancelled("nothing was changed", fix="say y, or --yes")

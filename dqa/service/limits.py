@@ -18,6 +18,7 @@ class HttpLimits:
         header_bytes: most bytes in all header fields.
         frames_at_once: frames decoded at the same time.
         longest_wait_s: longest a POST with ``wait`` is held.
+        choices_per_minute: choices that are taken of one user in any minute.
         heartbeat_s: pause between the comments that keep an event stream open.
     """
 
@@ -29,4 +30,5 @@ class HttpLimits:
     header_bytes: int = 32_768
     frames_at_once: int = 2
     longest_wait_s: float = 600.0
+    choices_per_minute: int = 600
     heartbeat_s: float = 15.0

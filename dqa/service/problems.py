@@ -121,7 +121,7 @@ _DESCRIPTIONS = {
     415: "Not a supported format",
     416: "That part of the file can't be sent: more than one range, or behind its end",
     422: "The input can't be used",
-    429: "The queue is full; Retry-After says when to come back",
+    429: "Too much at once; Retry-After says when to come back",
     431: "Too many headers",
     503: "Something needed is not available",
 }

@@ -67,6 +67,9 @@ class Health(BaseModel):
 _Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 
 
+_Reason = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]+$")]
+
+
 class SelectionRequest(_Strict):
     """A choice between two evaluations."""
 
@@ -75,6 +78,8 @@ class SelectionRequest(_Strict):
     b: _Name = Field(description="another evaluation id")
     chosen: Literal["a", "b", "tie"]
     user: _Name | None = Field(None, description="whose choice; default the service's user")
+    left: Literal["a", "b"] | None = Field(None, description="which clip was shown on the left")
+    why: list[_Reason] = Field([], max_length=10, description="the reasons that were ticked, or in a few words")
 
 
 class SelectionKept(BaseModel):
@@ -88,6 +93,8 @@ class SelectionKept(BaseModel):
     source: str
     created: str
     seq: int
+    left: Literal["a", "b"] | None = None
+    why: list[str] = []
 
 
 class SelectionPage(BaseModel):
@@ -95,34 +102,3 @@ class SelectionPage(BaseModel):
 
     items: list[SelectionKept]
     next: int | None
-
-
-class TunerStepRequest(_Strict):
-    """Whose choices to learn from."""
-
-    user: _Name | None = Field(None, description="default the service's user")
-
-
-class TunerStep(BaseModel):
-    """What a training step told."""
-
-    training_step: int
-    loss: float | None = Field(
-        description="mean Bradley-Terry log loss over the choices, in nats; null without choices"
-    )
-    new_patterns: list[str]
-    model_confidence: float = Field(description="share of the prior's uncertainty that the choices removed, 0 to 1")
-    choices_seen: int
-    new_choices: int
-    unresolved: list[str] = Field(description="test_ids whose clips have no evaluation here")
-    patterns: list[str]
-    loss_trend: list[float | None]
-    created: str | None = None
-
-
-class TunerState(BaseModel):
-    """A user's taste over time; ``steps`` newest first."""
-
-    user: str
-    version: int | None
-    steps: list[TunerStep]

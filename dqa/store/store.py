@@ -18,7 +18,7 @@ from dqa.store.migrate import migrate
 from dqa.store.selections import Selections
 from dqa.store.summaries import Wanted
 from dqa.store.tables import jobs, media, media_locations
-from dqa.store.tuner import Tuner
+from dqa.store.tuner import KEPT, Tuner
 from dqa.store.users import Users
 
 
@@ -34,12 +34,12 @@ class Store:
     Every method raises :class:`~dqa.errors.UnavailableError` when the database fails.
     """
 
-    def __init__(self, engine: sa.Engine, home: Path) -> None:
+    def __init__(self, engine: sa.Engine, home: Path, taste_versions: int = KEPT) -> None:
         self._engine = engine
         self.jobs = Jobs(engine)
         self.media = MediaShelf(engine, home / "media")
         self.selections = Selections(engine)
-        self.tuner = Tuner(engine)
+        self.tuner = Tuner(engine, taste_versions)
         self.users = Users(engine, home, self.media)
 
     @classmethod
@@ -57,7 +57,7 @@ class Store:
             ) from None
         engine = create(settings.database)
         migrate(engine)
-        return cls(engine, settings.home)
+        return cls(engine, settings.home, settings.taste_versions)
 
     def close(self) -> None:
         """Closes the connections."""

@@ -26,7 +26,7 @@ from dqa.store.tables import selections
 from dqa.store.versions import Output, Version
 from dqa.taste.taste import Taste
 
-__all__ = ["Output", "State", "Tuner", "Version"]
+__all__ = ["KEPT", "Output", "State", "Tuner", "Version"]
 
 KEPT = 20
 """Tastes of a user that are kept, unless the setting says otherwise."""

@@ -116,13 +116,25 @@ FIRST: Output = {
 
 def _output(text: str, version: int) -> Output:
     try:
-        found = json.loads(text)
+        found = json.loads(text, parse_constant=_refuse)
     except ValueError:
         found = None
-    if not isinstance(found, dict):
+    if not isinstance(found, dict) or any(_damaged(found, name) for name in _LEAST):
         log.warning("what a training step told can't be read", version=version)
         found = {}
     return {**_LEAST, **found, "training_step": version}
+
+
+def _damaged(output: Output, name: str) -> bool:
+    """Whether one of the things that any output holds has become something else."""
+    value, least = output.get(name, _LEAST[name]), _LEAST[name]
+    if isinstance(least, list):
+        return not isinstance(value, list)
+    return value is not None and (isinstance(value, bool) or not isinstance(value, int | float))
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(constant)  # NaN and its like are no JSON, and nobody could be told of them
 
 
 def read_taste(connection: sa.Connection, user: str, version: int) -> Taste | None:

@@ -8,9 +8,10 @@ from fastapi import APIRouter, Query
 from starlette.responses import JSONResponse, Response
 
 from dqa.service.context import KeyHeader, ServiceDep
-from dqa.service.problems import EVERYWHERE, documented
+from dqa.service.keyed import keyed
+from dqa.service.problems import EVERYWHERE, documented, problem_of, respond
 from dqa.service.schemas import SelectionKept, SelectionPage, SelectionRequest
-from dqa.store.selections import Selection
+from dqa.store.selections import Selection, TooManyChoices
 
 router = APIRouter(prefix="/v1/selections", tags=["choices"], responses=EVERYWHERE)
 
@@ -22,14 +23,21 @@ router = APIRouter(prefix="/v1/selections", tags=["choices"], responses=EVERYWHE
     response_model=SelectionKept,
     responses={
         200: {"model": SelectionKept, "description": "It was recorded before"},
-        **documented(408, 409, 413, 415),
+        **documented(408, 409, 413, 415, 429),
     },
 )
 def select(asked: SelectionRequest, service: ServiceDep, key: KeyHeader = None) -> Response:
     """The ``test_id`` makes it idempotent: the same choice again is answered with the first one."""
-    del key
     user = asked.user or service.settings.user
-    kept, new = service.store.selections.add(Selection(user, asked.test_id, asked.a, asked.b, asked.chosen))
+    selection = Selection(
+        user, asked.test_id, asked.a, asked.b, asked.chosen, left=asked.left, why=tuple(dict.fromkeys(asked.why))
+    )
+    try:
+        kept, new = service.store.selections.add(
+            selection, keyed(key, "selections", asked, user), service.limits.choices_per_minute
+        )
+    except TooManyChoices as error:
+        return respond(problem_of(error), {"Retry-After": str(error.retry_after_s)})
     return JSONResponse(_body(kept).model_dump(), 201 if new else 200)
 
 
@@ -46,5 +54,7 @@ def list_selections(
 
 
 def _body(selection: Selection) -> SelectionKept:
-    names = ("test_id", "user", "a", "b", "chosen", "source", "created", "seq")
-    return SelectionKept.model_validate({name: getattr(selection, name) for name in names})
+    names = ("test_id", "user", "a", "b", "chosen", "source", "created", "seq", "left")
+    return SelectionKept.model_validate(
+        {**{name: getattr(selection, name) for name in names}, "why": list(selection.why)}
+    )
