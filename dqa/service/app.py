@@ -32,6 +32,7 @@ from dqa.service.routes import (
     blocks,
     evaluation_frames,
     evaluation_media,
+    evaluation_pages,
     evaluations,
     health,
     login,
@@ -87,6 +88,7 @@ def create_app(settings: Settings, *, limits: HttpLimits | None = None, evaluato
         blocks,
         docs,
         pages,
+        evaluation_pages,
         assets,
         login,
     ):
