@@ -20,6 +20,7 @@ The tree says who must act::
     │   ├── TookTooLong            an evaluation ran over its time limit
     │   └── WorkerDied             the process that evaluated ended before it was done
     ├── RecordNotFound             no evaluation with that id                      exit 3
+    │   └── VersionNotFound        no such version of a taste, or it is not kept any more
     ├── Conflict                   the same key with another content               exit 2
     └── Cancelled                  the evaluation was cancelled by the user        exit 3
 
@@ -166,6 +167,11 @@ class RecordNotFound(DQAError):
     status = 404
     type = "record-not-found"
     title = "No such evaluation"
+
+
+class VersionNotFound(RecordNotFound):
+    type = "version-not-found"
+    title = "No such version"
 
 
 class Conflict(DQAError):

@@ -56,7 +56,8 @@ def command(
 ) -> int:
     """Run an evaluation again from its record and compare everything but id, date and timings.
 
-    Exit code 0: identical. 1: the differing fields are listed. 3: the record or the very same clip is not there.
+    Exit code 0: identical. 1: the differing fields are listed. 3: the record, the very same clip
+    or the taste that judged it is not there any more.
     A different version of DQA or of the profile's file is named, and counts only if the verdict differs too.
     """
     settings = runtime.settings_from(home=home)

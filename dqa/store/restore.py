@@ -6,17 +6,10 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from dqa.errors import Conflict, RecordNotFound
+from dqa.errors import Conflict, VersionNotFound
 from dqa.store.heads import Head, find, heads_of, merged, within
 from dqa.store.tables import selections
 from dqa.store.versions import Version, kept_numbers, list_versions, read_taste
-
-
-class VersionNotFound(RecordNotFound):
-    """A user has no such version."""
-
-    type = "version-not-found"
-    title = "No such version"
 
 
 class NotRestorable(Conflict):
