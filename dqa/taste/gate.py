@@ -1,12 +1,10 @@
 """Whether a newly learned taste may replace the serving one: only if it predicts unseen choices no worse.
 
-Both recipes are refitted without each fold and predict the same held-out pairs. The pairs fall in two parts:
-
-* those that the serving version knows: the candidate must not predict them worse than noise explains, each weighing
-  what the serving version gives it;
-* those that are new: a candidate that predicts them better than the serving version does, and better than guessing,
-  may be worse on the old ones. That is how a change of taste is told from a flood of random votes: both spoil the
-  old pairs, but only the first can be predicted.
+Both recipes are refitted without each fold and predict the same held-out pairs, each pair weighing what the serving
+version gives it (a new one what the candidate does). On the new pairs the serving version is taken for guessing if that
+predicts them better: otherwise a candidate that random votes have made unsure of everything would look better on
+random votes. A real change of taste makes the old pairs harder too, but it can be predicted; so a candidate that
+predicts the new pairs better than the serving version and than guessing may be worse on the old ones.
 """
 
 from __future__ import annotations
@@ -27,8 +25,15 @@ from dqa.taste.recipe import Recipe, recipe
 MIN_PAIRS = 20
 """Fewer held-out decided pairs compare nothing: the candidate is promoted."""
 
-ERRORS = 2.0
-"""Worse by more than this many standard errors of the paired difference is no noise; better likewise."""
+ERRORS, FLOOD_ERRORS = 2.0, 1.0
+"""Worse by more than so many standard errors of the paired difference is no noise. The second number holds when a step
+brings as many new choices as there were (and at least :data:`FLOOD`): what turns a taste over has to show that it helps.
+"""
+
+FLOOD = 40
+
+CHANGE, CHANGE_ERRORS = 10, 1.0
+"""So many new pairs at least, predicted better by more than so many standard errors, show a change of taste."""
 
 MARGIN = 0.02
 """Worse by less than this many nats a pair matters to nobody."""
@@ -122,22 +127,23 @@ def _decision(losses: _Losses) -> Gate:
     compared = f"held-out loss {means[0]:.3f} against {means[1]:.3f} on {pairs} pairs"
     if means[0] > SPIKE * means[1]:
         return decided(False, f"rejected: a spike, {compared}")
-    worse, error = _worse(losses, ~losses.new, losses.serving)
-    if worse <= max(MARGIN, ERRORS * error):
+    before = _least(losses)
+    worse, error = _worse(losses, np.ones_like(losses.new), before)
+    new, known = int(losses.new.sum()), int((~losses.new).sum())
+    if worse <= max(MARGIN, (FLOOD_ERRORS if new >= max(FLOOD, known) else ERRORS) * error):
         return decided(True, f"promoted: {compared}")
-    before = f"{worse:+.3f} nats on the choices known before"
-    gain, error = _gain(losses)
-    if gain > ERRORS * error:
-        return decided(True, f"promoted: {before}, but the new ones show a change of taste; {compared}")
-    return decided(False, f"rejected: {before}, and the new ones are no easier to predict; {compared}")
+    change, error = _worse(losses, losses.new, before)
+    if new >= CHANGE and change < -CHANGE_ERRORS * error:
+        return decided(True, f"promoted: the {new} new choices show a change of taste; {compared}")
+    return decided(False, f"rejected: worse by {worse:.3f} nats a choice than before; {compared}")
 
 
-def _gain(losses: _Losses) -> tuple[float, float]:
-    """By how much the new pairs are predicted better than by the serving version and by guessing, with its error."""
-    guess = np.full_like(losses.serving, math.log(2))
-    gains = [_worse(losses, losses.new, against) for against in (losses.serving, guess)]
-    worse, error = max(gains, key=lambda each: each[0])
-    return -worse, error
+def _least(losses: _Losses) -> Array:
+    """What the candidate is compared with: the serving version, or guessing on the new pairs if that is better."""
+    weights = losses.weights * losses.new
+    if weights @ losses.serving > weights.sum() * math.log(2):
+        return np.where(losses.new, math.log(2), losses.serving)
+    return losses.serving
 
 
 def _worse(losses: _Losses, rows: NDArray[np.bool_], against: Array) -> tuple[float, float]:

@@ -13,8 +13,9 @@ from dqa.taste.features import FEATURES_VERSION, NAMES, Vector, centred
 from dqa.taste.history import NO_HISTORY, History
 from dqa.taste.style import NO_STYLE, Style
 
-KNOWN_ENOUGH = 0.51
-"""A taste speaks when the choices have removed this share of the prior's variance (posterior / prior deviation 0.7)."""
+KNOWN_ENOUGH = 0.25
+"""A taste speaks when the choices have removed this share of the prior's variance: after 30 to 40 choices of pairs like
+those asked about (docs/design/taste.md)."""
 
 
 class _Part(BaseModel):
