@@ -110,17 +110,29 @@ def _write(label: str) -> dict:
     raise _Trouble(f"others write the block {label} all the time", "try again later: nothing was lost")
 
 
-def update_quality_standards() -> str:
-    """Write FAILURE_PATTERNS and what else was learned into quality_standards. Third step; no arguments.
+def _winners() -> dict:
+    """Writes WINNING_PATTERNS, and nothing else, into ab_testing. Trouble there undoes nothing that was written."""
+    try:
+        return _write("ab_testing")
+    except _Trouble as trouble:
+        what, fix = trouble.args
+        return {"error": what, "fix": fix}
 
-    Only after a successful dpo_training_step of the same turn. Foreign keys in the block stay as they are.
+
+def update_quality_standards() -> str:
+    """Write FAILURE_PATTERNS and what else was learned into quality_standards, and WINNING_PATTERNS into ab_testing.
+
+    Third step; no arguments. Only after a successful dpo_training_step of the same turn. Foreign keys in the blocks
+    stay as they are.
 
     Returns:
-        str: JSON: {"updated": true | false, "keys"}. On failure {"error", "fix"}.
+        str: JSON: {"updated": true | false, "keys", "ab_testing": {"updated", "keys"} or {"error", "fix"}}.
+            On failure {"error", "fix"}.
     """
     try:
         _step()
-        return json.dumps(_write("quality_standards"))
+        written = _write("quality_standards")
+        return json.dumps({**written, "ab_testing": _winners()})
     except _Trouble as trouble:
         what, fix = trouble.args
         return json.dumps({"error": what, "fix": fix})

@@ -39,24 +39,48 @@ def _quality_standards(block: blocks.Block, step: Step) -> dict[str, JsonValue]:
     names = block.names()
     older = "FAILURE_PATTERNS_TO_AVOID"
     key = older if older in names and "FAILURE_PATTERNS" not in names else "FAILURE_PATTERNS"
-    patterns = step.get("patterns")
     return {
-        key: patterns[:MAX_PATTERNS] if isinstance(patterns, list) else [],
+        key: _newest_first(step),
         "MODEL_CONFIDENCE": _short(step.get("model_confidence")),
         "LOSS_TREND": _trend(step),
     }
 
 
+def _ab_testing(block: blocks.Block, step: Step) -> dict[str, JsonValue]:
+    """People and agents write in this block, too: with nothing learned to say, what they wrote stands.
+
+    After a reset what was learned before is taken back.
+    """
+    patterns = _listed(step, "winning_patterns")[:MAX_PATTERNS]
+    key = "WINNING_PATTERNS"
+    taken_back = step.get("serving", 0) is None and bool(block.raw(key))
+    return {key: patterns} if patterns or taken_back else {}
+
+
 def _session_state(block: blocks.Block, step: Step) -> dict[str, JsonValue]:
     del block
-    return {
-        "TRAINING_METRICS": {
-            "training_step": step.get("training_step"),
-            "loss": _short(step.get("loss")),
-            "model_confidence": _short(step.get("model_confidence")),
-            "choices_seen": step.get("choices_seen"),
-        }
+    metrics: dict[str, JsonValue] = {
+        "training_step": step.get("training_step"),
+        "loss": _short(step.get("loss")),
+        "model_confidence": _short(step.get("model_confidence")),
+        "choices_seen": step.get("choices_seen"),
     }
+    held_out = step.get("held_out")
+    if isinstance(held_out, Mapping):
+        metrics["held_out_accuracy"] = _short(held_out.get("accuracy"))
+        metrics["held_out_pairs"] = held_out.get("pairs")
+    return {"TRAINING_METRICS": metrics}
+
+
+def _newest_first(step: Step) -> list[JsonValue]:
+    """The patterns that came with this step, then the others, each strongest first."""
+    patterns, new = _listed(step, "patterns"), _listed(step, "new_patterns")
+    return [*(p for p in patterns if p in new), *(p for p in patterns if p not in new)][:MAX_PATTERNS]
+
+
+def _listed(step: Step, name: str) -> list[JsonValue]:
+    found = step.get(name)
+    return found if isinstance(found, list) else []
 
 
 def _trend(step: Step) -> list[JsonValue]:
@@ -70,6 +94,7 @@ def _short(value: JsonValue) -> JsonValue:
 
 
 _VIEWS: dict[str, Callable[[blocks.Block, Step], dict[str, JsonValue]]] = {
+    "ab_testing": _ab_testing,
     "quality_standards": _quality_standards,
     "session_state": _session_state,
 }

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from dqa.agenthost.views import render
 from tests.agenthost.world import AGENT, World
 
 RECORD: dict[str, Any] = {
@@ -317,6 +318,7 @@ def test_the_writer_hands_over_one_paragraph(world: World) -> None:
 
 BLOCK = f"/v1/agents/{AGENT}/core-memory/blocks/"
 METRICS = {"training_step": 3, "loss": 0.5, "new_patterns": ["x"], "model_confidence": 0.2}
+WON = {"patterns": [], "winning_patterns": ["smooth"]}
 STEP = {**METRICS, "new_choices": 2, "choices_seen": 9}
 
 
@@ -362,8 +364,33 @@ def test_a_block_that_others_write_is_made_anew(world: World) -> None:
         lambda r: {"block": json.loads(r.content)["block"] + "+ours", "keys": ["FAILURE_PATTERNS"]},
     )
     world.route("PATCH", "/v1/blocks/block-1", {})
-    assert world.call("update_quality_standards") == {"updated": True, "keys": ["FAILURE_PATTERNS"]}
+    answer = world.call("update_quality_standards")
+    assert (answer["updated"], answer["keys"]) == (True, ["FAILURE_PATTERNS"])
+    assert "nothing at this address" in answer["ab_testing"]["error"], "a host without that block loses nothing else"
     assert [json.loads(r.content) for r in world.to("PATCH", "/v1/blocks/block-1")] == [{"value": "theirs+ours"}]
+
+
+def rendered(asked: dict[str, str]) -> dict[str, Any]:
+    text, keys = render(asked["label"], asked["block"], WON)
+    return {"block": text, "keys": keys}
+
+
+def test_winning_patterns_go_to_ab_testing_and_what_people_write_meanwhile_stays(world: World) -> None:
+    world.log(("dpo_training_step", STEP))
+    world.route("GET", BLOCK + "quality_standards", {"id": "block-1", "value": "x"})
+    texts = ["USER_SELECTIONS: []\n", *["USER_SELECTIONS: [1]\n"] * 3]
+    world.route("GET", BLOCK + "ab_testing", lambda _: {"id": "block-2", "value": texts.pop(0)})
+    world.route(
+        "POST",
+        "/v1/tuner/blocks",
+        lambda r: rendered(json.loads(r.content)),
+    )
+    for block in ("block-1", "block-2"):
+        world.route("PATCH", f"/v1/blocks/{block}", {})
+    answer = world.call("update_quality_standards")
+    assert answer["ab_testing"] == {"updated": True, "keys": ["WINNING_PATTERNS"]}
+    written = [json.loads(r.content)["value"] for r in world.to("PATCH", "/v1/blocks/block-2")]
+    assert written == ['USER_SELECTIONS: [1]\nWINNING_PATTERNS: ["smooth"]\n']
 
 
 def test_a_conflict_while_writing_is_tried_again_and_no_change_writes_nothing(world: World) -> None:

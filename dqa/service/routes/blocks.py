@@ -79,8 +79,7 @@ def import_block(asked: ImportRequest, service: ServiceDep, key: KeyHeader = Non
 def render_block(asked: RenderRequest, service: ServiceDep, key: KeyHeader = None) -> Rendered:
     """Stores nothing: the caller writes the text. Keys that are not DQA's, comments, order and form stay."""
     del key
-    history = service.store.tuner.history(_user(service, asked.user), 1)
-    text, keys = render(asked.label, asked.block, history[0] if history else None)
+    text, keys = render(asked.label, asked.block, service.store.tuner.told(_user(service, asked.user)))
     return Rendered(block=text, keys=keys)
 
 
