@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -13,17 +14,37 @@ from dqa.measure.observation import Observation
 from dqa.models.pool import ModelPool
 from dqa.prompt.parse import Prompt
 from dqa.record import ChannelResult, Evidence, ModelIdentity
-from dqa.taste.features import FEATURES_VERSION, Judged, Vector, features
+from dqa.taste.bradley_terry import Posterior
+from dqa.taste.features import FEATURES_VERSION, NAMES, Judged, Vector, features
+from dqa.taste.naming import words
 from dqa.taste.taste import KNOWN_ENOUGH, Taste
 
 _NAMED = 3
-"""How many features the explanation names on each side."""
+"""How many things the explanation names on each side."""
+
+_FAINT = 0.02
+"""A push below this (in log-odds) is not worth a word."""
+
+_Z90 = 1.645
+
+
+@dataclass(frozen=True, slots=True)
+class _Push:
+    """What one thing about the clip adds to the margin, in log-odds, and what it is called."""
+
+    called: str
+    value: float
+
+    def evidence(self) -> Evidence:
+        side = "speaks for it" if self.value > 0 else "speaks against it"
+        return Evidence(text=f"{side}: {self.called} ({self.value:+.2f})")
 
 
 class TastePreference:
     """The chance that the clip beats a typical one of this user's, from the light taste model.
 
-    Unavailable without choices; abstains while the choices say too little about a clip like this one.
+    Unavailable without a taste for this profile's scores; abstains while the choices say too little about a clip like
+    this one.
     """
 
     facts: ClassVar[ChannelFacts] = ChannelFacts(
@@ -31,7 +52,8 @@ class TastePreference:
     )
 
     def __init__(self, pool: ModelPool, components: tuple[str, ...] = ()) -> None:
-        del pool, components
+        del components
+        self._pool = pool
 
     @property
     def model(self) -> ModelIdentity:
@@ -39,56 +61,112 @@ class TastePreference:
             id="dqa-taste",
             revision=f"features-{FEATURES_VERSION}",
             licence="Apache-2.0",
-            weakness="knows what the other channels' scores say of a clip, and this user's choices; nothing else",
+            weakness="knows what the other channels, the prompt and this user's words and choices say; nothing else",
         )
 
     def evaluate(self, observation: Observation, prompt: Prompt, context: EvaluationContext) -> ChannelResult:
         """``sigmoid(m / sqrt(1 + pi s^2 / 8))`` of the margin over the typical clip; see :mod:`dqa.taste.learn`."""
-        del observation
         taste = context.taste
-        if taste is None or not taste.choices or not taste.usable:
-            return ChannelResult(
-                status="unavailable",
-                reason=f"No choices of user {context.user} are known yet, so there is no taste to judge by.",
-                model=self.model,
-                raw={"version": None, "choices_seen": 0},
-            )
-        offset = taste.offset(features(Judged(context.results, prompt.text), taste.style, taste.history))
-        known = taste.posterior().known_share(offset)
-        raw: dict[str, JsonValue] = {"version": taste.version, "choices_seen": taste.choices, "known_share": known}
+        refused = _refused(taste, context.user, self._pool.profile.name)
+        if taste is None or refused:
+            return ChannelResult(status="unavailable", reason=refused, model=self.model, raw=_facts(taste))
+        judged = Judged(context.results, prompt.text)
+        reward, silent = _reward(judged, observation, taste, context)
+        whole = Judged(judged.results, judged.prompt, reward)
+        offset = taste.offset(features(whole, taste.style, taste.history))
+        posterior = taste.posterior()
+        known = posterior.known_share(offset)
+        raw = _facts(taste) | {"known_share": known}
+        if taste.adapter is not None:
+            raw |= {"adapter": taste.adapter, "reward": reward}
         if known < KNOWN_ENOUGH:
+            more = _more(taste.choices, known)
             return ChannelResult(
                 status="abstained",
-                reason=f"Learning: about {_more(taste.choices, known)} more choices until it can judge such a clip.",
+                reason=f"Learning: about {more} more choices until it can judge a clip like this{silent}.",
                 model=self.model,
-                raw=raw,
+                raw=raw | {"more_choices": more},
             )
-        return self._judge(taste, offset, known, raw)
+        return self._judge(posterior, offset, known, raw, silent)
 
-    def _judge(self, taste: Taste, offset: Vector, known: float, raw: dict[str, JsonValue]) -> ChannelResult:
-        posterior = taste.posterior()
+    def _judge(
+        self, posterior: Posterior, offset: Vector, known: float, raw: dict[str, JsonValue], silent: str
+    ) -> ChannelResult:
         mean, deviation = posterior.margin(offset)
-        score = 0.5 * (1 + math.tanh(mean / math.sqrt(1 + math.pi * deviation**2 / 8) / 2))
-        pushes = posterior.mean * offset
-        evidence = [*_named(taste, pushes, 1.0), *_named(taste, pushes, -1.0)]
-        words = "; ".join(item.text for item in evidence) or "it is like this user's typical clip"
+        score = _chance(mean / math.sqrt(1 + math.pi * deviation**2 / 8))
+        pushes = _pushes(posterior, offset)
+        named = (*_strongest(pushes, 1.0), *_strongest(pushes, -1.0))
+        evidence = tuple(push.evidence() for push in named) or (Evidence(text="it is like this user's typical clip"),)
+        told = "; ".join(item.text for item in evidence)
+        found: dict[str, JsonValue] = {
+            "margin": mean,
+            "deviation": deviation,
+            "interval": [_chance(mean + sign * _Z90 * deviation) for sign in (-1, 1)],
+            "pushes": {push.called: push.value for push in named},
+        }
         return ChannelResult(
             status="ok",
             score=score,
             confidence=min(1.0, known),
-            reason=f"Beats a typical clip of this user's with a chance of {score:.0%}: {words}.",
-            evidence=tuple(evidence) or (Evidence(text=words),),
+            reason=f"Beats a typical clip of this user's with a chance of {score:.0%}: {told}{silent}.",
+            evidence=evidence,
             model=self.model,
-            raw={**raw, "margin": mean, "deviation": deviation},
+            raw=raw | found,
         )
 
 
-def _named(taste: Taste, pushes: Vector, sign: float) -> list[Evidence]:
-    """The features that push most in one direction, strongest first."""
-    order = np.argsort(-sign * pushes, kind="stable")[:_NAMED]
-    verb = "speaks for it" if sign > 0 else "speaks against it"
-    names = [(taste.features[i].replace(":", " ").replace("_", " "), float(pushes[i])) for i in order]
-    return [Evidence(text=f"{name} {verb} ({push:+.2f})") for name, push in names if sign * push > 0.02]
+def _refused(taste: Taste | None, user: str, profile: str) -> str:
+    """Why this taste can't judge here and what to do about it; empty when it can."""
+    if taste is None or not taste.choices:
+        return (
+            f"No taste of user {user} for profile {profile} is known yet: choose between graded clips "
+            "(dqa choose), then run dqa tuner step."
+        )
+    if taste.profile != profile:
+        return (
+            f"The taste of user {user} was learned from scores of profile {taste.profile}, which say nothing of those "
+            f"of {profile}: choose between clips graded with {profile}, then run dqa tuner step."
+        )
+    if not taste.usable:
+        return f"The taste of user {user} was learned by another version of DQA: run dqa tuner step to learn it again."
+    return ""
+
+
+def _facts(taste: Taste | None) -> dict[str, JsonValue]:
+    return {"version": taste.version if taste else None, "choices_seen": taste.choices if taste else 0}
+
+
+def _reward(
+    judged: Judged, observation: Observation, taste: Taste, context: EvaluationContext
+) -> tuple[float | None, str]:
+    """The adapter's reward, and a clause on why there is none where one was to be expected."""
+    if taste.adapter is None:
+        return None, ""
+    if context.rewards is None:
+        return None, "; the language model's reward is missing: it is off here"
+    reward = context.rewards.reward(context.user, taste, judged, observation.media.sha256)
+    if reward is not None:
+        return reward, ""
+    return None, f"; the language model's reward is missing: {context.rewards.why() or 'it gave none'}"
+
+
+def _pushes(posterior: Posterior, offset: Vector) -> list[_Push]:
+    """What each thing adds, in the order of the features; things called the same are one."""
+    sums: dict[str, float] = {}
+    for name, weight, gap in zip(NAMES, posterior.mean.tolist(), offset.tolist(), strict=True):
+        called = words(name, "high" if gap > 0 else "low")
+        sums[called] = sums.get(called, 0.0) + weight * gap
+    return [_Push(called, value) for called, value in sums.items()]
+
+
+def _strongest(pushes: list[_Push], sign: float) -> list[_Push]:
+    """Those that push most in one direction, strongest first."""
+    order = np.argsort([-sign * push.value for push in pushes], kind="stable")[:_NAMED]
+    return [pushes[i] for i in order if sign * pushes[i].value > _FAINT]
+
+
+def _chance(margin: float) -> float:
+    return 0.5 * (1 + math.tanh(margin / 2))
 
 
 def _more(choices: int, known: float) -> int:
