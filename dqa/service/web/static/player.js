@@ -1,0 +1,210 @@
+// Two clips on one clock.
+//
+// The longer clip leads; the other follows by a slightly changed rate, and when it is further off than a frame both
+// stop, are put to one time, and go on together. So what is on the screen belongs together at every moment: a clip that
+// stalls stops the other one too. A shorter clip waits on its last frame, and both begin again together.
+
+const NUDGE = 0.1; // most that the follower's rate is changed by
+const PULL_S = 0.25; // an offset is pulled in over about this time
+const DEAD_FRAMES = 0.1; // offsets below this share of a frame are left alone
+const FAR_FRAMES = 0.75; // beyond this share of a frame the clips are put together anew
+const LATE_TICKS = 3; // ... if it was so in so many ticks
+const REST_MS = 250; // and no sooner than this after the last time
+
+export class Player extends EventTarget {
+  #run = 0; // counts starts, so that an older one that still waits gives up
+  #moving = false;
+  #late = 0;
+  #started = 0;
+  #target = 0;
+  #tick = null;
+  #released = new AbortController();
+
+  /** Tracks as in tracks.js. Events: "change" when what the controls show has changed, "time" while it plays. */
+  constructor(tracks) {
+    super();
+    this.tracks = tracks;
+    this.rate = 1;
+    this.loop = true;
+    this.playing = false; // what the user wants; while a clip stalls it is true all the same
+    this.lead = tracks.reduce((a, b) => (b.duration > a.duration ? b : a));
+    this.others = tracks.filter((track) => track !== this.lead);
+    /** Frames a second of the finer clip: the step of a frame step. */
+    this.fps = Math.max(...tracks.filter((track) => track.duration > 0).map((track) => track.fps), 1);
+    this.duration = this.lead.duration;
+    this.frames = Math.max(1, Math.round(this.duration * this.fps));
+    /** Whether there is a time at all, and whether it can run. */
+    this.timed = this.duration > 0 && this.frames > 1;
+    this.canPlay = this.timed && tracks.every((track) => track.playable);
+    // Browsers stop silent videos of a page that is not seen.
+    document.addEventListener("visibilitychange", () => this.#seen(), { signal: this.#released.signal });
+  }
+
+  /** Where both clips are, in seconds. */
+  get time() {
+    return this.#moving ? this.lead.time : this.#target;
+  }
+
+  /** The frame both clips show, counted in frames of the finer one. */
+  get frame() {
+    return Math.min(Math.floor(this.time * this.fps + 1e-6), this.frames - 1);
+  }
+
+  play() {
+    if (!this.canPlay || this.playing) return;
+    this.playing = true;
+    if (this.frame >= this.frames - 1) this.#target = 0;
+    this.#start();
+    this.#changed();
+  }
+
+  /** Stops both on one frame. */
+  async pause() {
+    if (!this.playing) return;
+    const frame = this.frame;
+    this.playing = false;
+    this.#stop();
+    this.#changed();
+    await this.#settle(this.#middle(frame));
+  }
+
+  toggle() {
+    return this.playing ? this.pause() : this.play();
+  }
+
+  /** Puts both to a time; goes on playing if it was. */
+  async seek(time) {
+    const playing = this.playing;
+    this.#stop();
+    await this.#settle(this.#middle(Math.floor(time * this.fps + 1e-6)));
+    if (playing && this.playing) this.#start();
+  }
+
+  /** Moves both by whole frames, and stops. */
+  async step(by) {
+    if (!this.timed) return;
+    const frame = this.frame + by;
+    this.playing = false;
+    this.#stop();
+    this.#changed();
+    await this.#settle(this.#middle(frame));
+  }
+
+  setRate(rate) {
+    this.rate = rate;
+    for (const track of this.tracks) track.setRate(rate);
+    this.#changed();
+  }
+
+  setLoop(loop) {
+    this.loop = loop;
+    this.#changed();
+  }
+
+  release() {
+    this.playing = false;
+    this.#released.abort();
+    this.#stop();
+    for (const track of this.tracks) track.release();
+  }
+
+  #middle(frame) {
+    return (Math.min(Math.max(0, frame), this.frames - 1) + 0.5) / this.fps;
+  }
+
+  /** Both show the frame at that time; the newest of several calls wins. */
+  async #settle(time) {
+    this.#target = time;
+    this.dispatchEvent(new Event("time"));
+    await Promise.all(this.tracks.map((track) => track.seek(time)));
+  }
+
+  /** From the target time on: nothing moves before everything can. */
+  async #start() {
+    const run = ++this.#run;
+    const current = () => run === this.#run && this.playing;
+    await this.#settle(this.#target);
+    while (current() && !this.tracks.every((track) => track.ready)) await tick();
+    if (!current()) return;
+    for (const track of this.tracks) {
+      track.setRate(this.rate);
+      if (this.#target < track.last) track.play().then((allowed) => allowed || this.pause());
+    }
+    this.#moving = true;
+    this.#late = 0;
+    this.#started = performance.now();
+    this.#watch();
+  }
+
+  #stop() {
+    this.#run += 1;
+    if (this.#moving) this.#target = Math.min(this.lead.time, this.lead.last);
+    this.#moving = false;
+    if (this.#tick !== null) cancelAnimationFrame(this.#tick);
+    this.#tick = null;
+    for (const track of this.tracks) track.pause();
+  }
+
+  #watch() {
+    this.#tick = requestAnimationFrame(() => {
+      if (!this.#moving) return;
+      this.#keep();
+      if (!this.#moving) return;
+      this.dispatchEvent(new Event("time"));
+      this.#watch();
+    });
+  }
+
+  #keep() {
+    if (this.lead.ended || this.lead.time >= this.duration) {
+      this.#end();
+    } else if (this.tracks.some((track) => !track.paused && !track.ready)) {
+      this.#together();
+    } else {
+      for (const track of this.others) this.#follow(track);
+    }
+  }
+
+  #follow(track) {
+    if (track.paused || track.ended) return;
+    const off = track.time - this.lead.time;
+    const frames = Math.abs(off) * Math.max(track.fps, this.lead.fps);
+    this.#late = frames > FAR_FRAMES ? this.#late + 1 : 0;
+    if (this.#late >= LATE_TICKS && performance.now() - this.#started > REST_MS) {
+      this.#together();
+      return;
+    }
+    const pull = frames > DEAD_FRAMES ? Math.min(Math.max(-off / PULL_S, -NUDGE), NUDGE) : 0;
+    track.setRate(this.rate * (1 + pull));
+  }
+
+  /** Both stop, are put to the leader's time, and start when both can. */
+  #together() {
+    this.#stop();
+    this.#start();
+  }
+
+  #end() {
+    this.#stop();
+    if (this.loop) {
+      this.#target = 0;
+      this.#start();
+      return;
+    }
+    this.playing = false;
+    this.#settle(this.#middle(this.frames - 1));
+    this.#changed();
+  }
+
+  #seen() {
+    if (this.playing && document.visibilityState === "visible") this.#together();
+  }
+
+  #changed() {
+    this.dispatchEvent(new Event("change"));
+  }
+}
+
+function tick() {
+  return new Promise((resolve) => requestAnimationFrame(() => resolve()));
+}
