@@ -39,6 +39,7 @@ from dqa.service.routes import (
     media,
     pages,
     selections,
+    taste_page,
     tuner,
     users,
 )
@@ -89,6 +90,7 @@ def create_app(settings: Settings, *, limits: HttpLimits | None = None, evaluato
         docs,
         pages,
         evaluation_pages,
+        taste_page,
         assets,
         login,
     ):

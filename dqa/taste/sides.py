@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from dqa.taste import naming
 from dqa.taste.taste import Taste
 
@@ -12,16 +14,39 @@ _UNTOLD = ("embedding:", "history:", "adapter:")
 """Features that say nothing to a person."""
 
 
-def likes_and_dislikes(taste: Taste) -> tuple[list[str], list[str]]:
-    """What speaks for a clip and what against it, surest first; nothing of a taste with other features than ours."""
+@dataclass(frozen=True, slots=True)
+class Push:
+    """One feature that speaks for and against clips.
+
+    Attributes:
+        like, dislike: the side of it that speaks for a clip, and the one that speaks against it, in words.
+        sureness: how many deviations its weight lies from 0.
+    """
+
+    like: str
+    dislike: str
+    sureness: float
+
+
+def pushes(taste: Taste) -> list[Push]:
+    """The features that push most surely, at most :data:`MOST`; none of a taste with other features than ours."""
     if not taste.usable:
-        return [], []
+        return []
     signals = {
         name: weight / max(1e-12, taste.covariance[i][i]) ** 0.5
         for i, (name, weight) in enumerate(zip(taste.features, taste.mean, strict=True))
         if not name.startswith(_UNTOLD)
     }
     sure = sorted((name for name in signals if abs(signals[name]) >= SURE), key=lambda name: -abs(signals[name]))
-    likes = [naming.words(name, "high" if signals[name] > 0 else "low") for name in sure]
-    dislikes = [naming.words(name, "low" if signals[name] > 0 else "high") for name in sure]
-    return likes[:MOST], dislikes[:MOST]
+    return [_push(name, signals[name]) for name in sure[:MOST]]
+
+
+def likes_and_dislikes(taste: Taste) -> tuple[list[str], list[str]]:
+    """What speaks for a clip and what against it, surest first."""
+    found = pushes(taste)
+    return [push.like for push in found], [push.dislike for push in found]
+
+
+def _push(name: str, signal: float) -> Push:
+    high, low = naming.words(name, "high"), naming.words(name, "low")
+    return Push(high, low, abs(signal)) if signal > 0 else Push(low, high, abs(signal))
