@@ -16,6 +16,7 @@ from dqa.store.jobs import ENDED, Jobs
 from dqa.store.media import MediaShelf
 from dqa.store.migrate import migrate
 from dqa.store.selections import Selections
+from dqa.store.styles import Styles
 from dqa.store.summaries import Wanted
 from dqa.store.tables import jobs, media, media_locations
 from dqa.store.tuner import KEPT, Tuner
@@ -30,6 +31,7 @@ class Store:
         media: uploads.
         selections: choices between two evaluations.
         tuner: what was learned from them.
+        styles: what users say they like and dislike.
         users: everything kept of one user, to give out or to delete.
     Every method raises :class:`~dqa.errors.UnavailableError` when the database fails.
     """
@@ -40,6 +42,7 @@ class Store:
         self.media = MediaShelf(engine, home / "media")
         self.selections = Selections(engine)
         self.tuner = Tuner(engine, taste_versions)
+        self.styles = Styles(engine)
         self.users = Users(engine, home, self.media)
 
     @classmethod
