@@ -23,7 +23,7 @@ class MalformedJson(InputError):
     title = "The body is not valid JSON"
 
 
-def parse_json(data: bytes, max_depth: int = MAX_DEPTH) -> JsonValue:
+def parse_json(data: bytes, max_depth: int = MAX_DEPTH, max_values: int = MAX_VALUES) -> JsonValue:
     """Parses one JSON document.
 
     The parser itself stops at 200 levels, in time linear in the input; the caller bounds the size. The number of
@@ -31,30 +31,30 @@ def parse_json(data: bytes, max_depth: int = MAX_DEPTH) -> JsonValue:
 
     Raises:
         MalformedJson: not JSON in UTF-8; NaN or Infinity; a lone surrogate; nested deeper than ``max_depth``; more
-            than :data:`MAX_VALUES` values.
+            than ``max_values`` values.
 
     >>> parse_json(b'{"a": [1, 2]}')
     {'a': [1, 2]}
     """
-    if data.count(b",") > _MAX_COMMAS:
-        raise _too_many()
+    if data.count(b",") > max(_MAX_COMMAS, max_values):
+        raise _too_many(max_values)
     try:
         value: JsonValue = from_json(data, allow_inf_nan=False, cache_strings="none")
     except ValueError:
         raise MalformedJson(
             "the body is not valid JSON", fix="send one JSON document in UTF-8, without NaN, nested reasonably"
         ) from None
-    _bound(value, max_depth)
+    _bound(value, max_depth, max_values)
     return value
 
 
-def _bound(value: JsonValue, max_depth: int) -> None:
+def _bound(value: JsonValue, max_depth: int, max_values: int) -> None:
     level = [value]
     seen = 0
     for _ in range(max_depth + 1):
         seen += len(level)
-        if seen > MAX_VALUES:
-            raise _too_many()
+        if seen > max_values:
+            raise _too_many(max_values)
         level = [child for item in level for child in _children(item)]
         if not level:
             return
@@ -67,5 +67,5 @@ def _children(value: JsonValue) -> Iterable[JsonValue]:
     return cast("list[JsonValue]", value) if isinstance(value, list) else ()
 
 
-def _too_many() -> MalformedJson:
-    return MalformedJson(f"the JSON holds more than {MAX_VALUES} values", fix="send fewer")
+def _too_many(most: int) -> MalformedJson:
+    return MalformedJson(f"the JSON holds more than {most} values", fix="send fewer")

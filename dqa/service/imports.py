@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePath
 
 from dqa.agenthost.selections import Problem
 from dqa.agenthost.selections import Selection as Choice
 from dqa.errors import Conflict
 from dqa.store import Store
+from dqa.store.names import Names
 from dqa.store.selections import Selection
-from dqa.store.summaries import Wanted
-
-_LOOKED_BACK = 500
-"""Evaluations that a block's own name for a clip is looked up in, newest first."""
 
 
 @dataclass
@@ -36,7 +31,7 @@ def import_choices(store: Store, user: str, choices: Sequence[Choice]) -> Import
     done = Import()
     known = {kept.test_id: kept for kept in store.selections.page(user, 1_000_000)}
     new = [choice for choice in choices if choice.test_id not in known]
-    names = _evaluations_by_media(store) if any(not _is_id(c.a) or not _is_id(c.b) for c in choices) else {}
+    names = Names(store, user)
     for choice in choices:
         kept = known.get(choice.test_id)
         if kept is not None and _differs(kept, choice, names):
@@ -47,8 +42,8 @@ def import_choices(store: Store, user: str, choices: Sequence[Choice]) -> Import
     return done
 
 
-def _add(store: Store, user: str, choice: Choice, names: dict[str, str], done: Import) -> None:
-    a, b = names.get(choice.a, choice.a), names.get(choice.b, choice.b)
+def _add(store: Store, user: str, choice: Choice, names: Names, done: Import) -> None:
+    a, b = names.by_media(choice.a) or choice.a, names.by_media(choice.b) or choice.b
     if a == b:  # two names of one clip
         a, b = choice.a, choice.b
     try:
@@ -59,35 +54,16 @@ def _add(store: Store, user: str, choice: Choice, names: dict[str, str], done: I
     done.already_known += not fresh
 
 
-def _differs(kept: Selection, choice: Choice, names: dict[str, str]) -> bool:
+def _differs(kept: Selection, choice: Choice, names: Names) -> bool:
     """Whether the block now says the opposite of what was kept. Names may have come to mean newer evaluations."""
     sides = {"a": choice.a, "b": choice.b}
     loser = {"a": choice.b, "b": choice.a}.get(choice.chosen)
     winner = {"a": kept.a, "b": kept.b}.get(kept.chosen)
     if (winner is None) != (choice.chosen not in sides):
         return True
-    return winner is not None and winner in (loser, names.get(loser or ""))
+    return winner is not None and winner in (loser, names.by_media(loser or ""))
 
 
 def _otherwise(choice: Choice) -> Problem:
     error = f"test {choice.test_id} was imported before with another choice"
     return Problem(index=-1, error=error, fix="use a new test_id for a new choice; the first one counts")
-
-
-def _evaluations_by_media(store: Store) -> dict[str, str]:
-    """What a clip may be called -> the id of its newest evaluation."""
-    names: dict[str, str] = {}
-    for text in store.list_records_json(_LOOKED_BACK, Wanted()):
-        record = json.loads(text)
-        for name in _names(str(record["reproduce"]["media"]), str(record["media"]["sha256"])):
-            names.setdefault(name, record["id"])
-    return names
-
-
-def _names(media: str, sha256: str) -> Iterator[str]:
-    path = PurePath(media)
-    yield from (media, path.name, path.stem, sha256)
-
-
-def _is_id(name: str) -> bool:
-    return name.startswith("ev_")

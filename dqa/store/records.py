@@ -9,12 +9,12 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from dqa.record import EvaluationRecord
-from dqa.store import summaries
+from dqa.store import rewards, summaries
 from dqa.store.tables import evaluations, jobs, media_locations
 
 
-def insert(connection: sa.Connection, record: EvaluationRecord, media_path: str) -> None:
-    """Writes a record, and where its media was seen."""
+def insert(connection: sa.Connection, record: EvaluationRecord, media_path: str | None) -> None:
+    """Writes a record, and where its media was seen; None for one whose media never was on this machine."""
     connection.execute(
         evaluations.insert().values(
             id=record.id,
@@ -28,7 +28,9 @@ def insert(connection: sa.Connection, record: EvaluationRecord, media_path: str)
         )
     )
     summaries.insert(connection, record)
-    locate(connection, record.media.sha256, media_path)
+    rewards.keep_of(connection, record)
+    if media_path is not None:
+        locate(connection, record.media.sha256, media_path)
 
 
 def locate(connection: sa.Connection, sha256: str, path: str) -> None:

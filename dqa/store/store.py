@@ -19,6 +19,7 @@ from dqa.store.selections import Selections
 from dqa.store.styles import Styles
 from dqa.store.summaries import Wanted
 from dqa.store.tables import jobs, media, media_locations
+from dqa.store.trainings import Trainings
 from dqa.store.tuner import KEPT, Tuner
 from dqa.store.users import Users
 
@@ -32,6 +33,7 @@ class Store:
         selections: choices between two evaluations.
         tuner: what was learned from them.
         styles: what users say they like and dislike.
+        trainings: of language-model adapters on those choices.
         users: everything kept of one user, to give out or to delete.
     Every method raises :class:`~dqa.errors.UnavailableError` when the database fails.
     """
@@ -43,6 +45,7 @@ class Store:
         self.selections = Selections(engine)
         self.tuner = Tuner(engine, taste_versions)
         self.styles = Styles(engine)
+        self.trainings = Trainings(engine)
         self.users = Users(engine, home, self.media)
 
     @classmethod
@@ -81,6 +84,21 @@ class Store:
             if records.find(connection, record.id) is not None:
                 raise Conflict("there is an evaluation with that id", fix="leave the id out, or delete the first")
             records.insert(connection, record, str(media_path.absolute()))
+
+    def import_record(self, record: EvaluationRecord) -> bool:
+        """Keeps a verdict that was made elsewhere; returns whether it is new here.
+
+        Raises:
+            Conflict: there is another record with that id.
+        """
+        with writing(self._engine) as connection:
+            known = records.find(connection, record.id)
+            if known is None:
+                records.insert(connection, record, None)
+            elif EvaluationRecord.from_json(known) != record:
+                what = "there is another evaluation with the same id"
+                raise Conflict(what, fix="records don't change; give the one that was made")
+        return known is None
 
     def get_record(self, record_id: str) -> EvaluationRecord:
         """The record with that id; raises ``RecordNotFound``."""

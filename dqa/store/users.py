@@ -18,7 +18,7 @@ from dqa.store import dossier, erase
 from dqa.store.engine import writing
 from dqa.store.erase import Note, Notes
 from dqa.store.media import MediaShelf
-from dqa.store.selections import NEW
+from dqa.store.selections import NEW, Selection
 from dqa.store.tables import (
     evaluations,
     idempotency,
@@ -82,6 +82,10 @@ class Users:
         ``dqa choose --import`` takes them, adapters and uploads by name and SHA-256.
         """
         return dossier.write(self._engine, user, self._folders(user_key(user)))
+
+    def choices(self, user: str) -> Iterator[Selection]:
+        """A user's choices in the order they came, read as they are asked for."""
+        return dossier.choices(self._engine, user)
 
     def delete(self, user: str, is_gone: IsGone = lambda owner: False) -> Removed:
         """Deletes everything kept of a user, in one transaction and then the files; nobody else's row is touched.

@@ -1,0 +1,1 @@
+"""Choices in and out: files of other tools, and our own."""
