@@ -1,4 +1,4 @@
-"""Letta tool of the Tuner: imports the choices in ab_testing into the worker."""
+"""Letta tool of the Tuner: imports the choices in ab_testing, and what user_style says, into the worker."""
 
 import hashlib
 import json
@@ -57,15 +57,21 @@ def _block(label: str) -> dict:
 
 
 def read_user_selections() -> str:
-    """Read ab_testing.USER_SELECTIONS for new choices and import each test once. First step; no arguments.
+    """Read ab_testing.USER_SELECTIONS for new choices, each test once, and user_style. First step; no arguments.
 
     Returns:
-        str: JSON: {"imported", "already_known", "problems": [{"index", "error", "fix"}]}. On failure {"error", "fix"}.
+        str: JSON: {"imported", "already_known", "problems": [{"index", "error", "fix"}], "style": {"likes", "dislikes",
+        "changed"}}. On failure {"error", "fix"}.
     """
     try:
-        block = _block("ab_testing")
-        text = str(block.get("value") or "")
-        body = {"block": text}
+        body = {"block": str(_block("ab_testing").get("value") or "")}
+        missing = None
+        try:
+            body["style"] = str(_block("user_style").get("value") or "")
+        except _Trouble as trouble:
+            # The choices count without it; the worker keeps what the block said before.
+            what, fix = trouble.args
+            missing = {"error": what, "fix": fix}
         if os.environ.get("DQA_USER"):
             body["user"] = os.environ["DQA_USER"]
         # The worker knows every test_id that it has; the same block imported twice adds nothing.
@@ -78,6 +84,7 @@ def read_user_selections() -> str:
                 "already_known": answer.get("already_known"),
                 "problems": problems[:20],
                 "problems_in_all": len(problems),
+                "style": missing or answer.get("style"),
             }
         )
     except _Trouble as trouble:

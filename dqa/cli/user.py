@@ -1,4 +1,4 @@
-"""``dqa user``: everything kept of one user, given out or deleted."""
+"""``dqa user``: what a user likes; everything kept of one, given out or deleted."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dqa.cli import runtime
-from dqa.cli.options import AsJson, Home
+from dqa.cli.options import AsJson, Home, User
 from dqa.cli.output import emit, emit_json, one_line, say
 from dqa.errors import UsageError
 
@@ -39,6 +39,48 @@ def export(
 
     write_all(output, _store(home).users.export_json(user))
     return 0
+
+
+@app.command("style")
+def style(
+    likes: Annotated[
+        list[str] | None,
+        typer.Option("--likes", metavar="TEXT", help="What the user likes, such as 'warm tones, slow pans, no neon'."),
+    ] = None,
+    dislikes: Annotated[
+        list[str] | None, typer.Option("--dislikes", metavar="TEXT", help="What the user dislikes.")
+    ] = None,
+    clear: Annotated[bool, typer.Option("--clear", help="Forget what was said here before.")] = False,
+    user: User = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> int:
+    """Say what a user likes and dislikes, or show it.
+
+    What is said replaces what was said here before; what the agents' user_style block says counts beside it, and this
+    wins where they differ. Words are looked for in prompts, and words such as warm, dark, vivid or slow in how a clip
+    looks. The next dqa tuner step learns with it.
+    """
+    from dqa.store import Store
+    from dqa.taste.style import Style
+
+    settings = runtime.settings_from(home=home, user=user)
+    styles = Store.open(settings).styles
+    if likes or dislikes or clear:
+        said, _ = styles.put(settings.user, own=Style.of(likes or [], dislikes or []))
+    else:
+        said = styles.get(settings.user)
+    both = said.style
+    if as_json:
+        emit_json({"user": settings.user, **both.model_dump(mode="json"), **said.model_dump(mode="json")})
+        return 0
+    emit(f"{one_line(settings.user)} likes {_listed(both.likes)}")
+    emit(f"{one_line(settings.user)} dislikes {_listed(both.dislikes)}")
+    return 0
+
+
+def _listed(phrases: tuple[str, ...]) -> str:
+    return one_line(", ".join(phrases)) or "nothing in particular"
 
 
 @app.command("delete")

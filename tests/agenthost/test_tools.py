@@ -322,12 +322,30 @@ WON = {"patterns": [], "winning_patterns": ["smooth"]}
 STEP = {**METRICS, "new_choices": 2, "choices_seen": 9}
 
 
-def test_the_block_s_text_goes_to_the_worker_as_it_is(world: World) -> None:
+def test_the_blocks_texts_go_to_the_worker_as_they_are(world: World) -> None:
     world.route("GET", BLOCK + "ab_testing", {"id": "block-1", "value": "USER_SELECTIONS: [broken"})
-    world.route("POST", "/v1/selections/import", {"imported": 1, "already_known": 2, "problems": [{"index": 0}] * 30})
+    world.route("GET", BLOCK + "user_style", {"id": "block-2", "value": "COLOR_PREFERENCES: warm, no neon"})
+    style = {"likes": 1, "dislikes": 1, "changed": True}
+    made = {"imported": 1, "already_known": 2, "problems": [{"index": 0}] * 30, "style": style}
+    world.route("POST", "/v1/selections/import", made)
     answer = world.call("read_user_selections")
-    assert json.loads(world.to("POST", "/v1/selections/import")[0].content) == {"block": "USER_SELECTIONS: [broken"}
+    assert json.loads(world.to("POST", "/v1/selections/import")[0].content) == {
+        "block": "USER_SELECTIONS: [broken",
+        "style": "COLOR_PREFERENCES: warm, no neon",
+    }
     assert (answer["imported"], len(answer["problems"]), answer["problems_in_all"]) == (1, 20, 30)
+    assert answer["style"] == style
+
+
+def test_without_a_user_style_block_the_choices_are_imported_all_the_same(world: World) -> None:
+    world.route("GET", BLOCK + "ab_testing", {"id": "block-1", "value": ""})
+    world.route("GET", BLOCK + "user_style", httpx.Response(404, json={"detail": "no such block"}))
+    world.route("POST", "/v1/selections/import", {"imported": 1, "already_known": 0, "problems": []})
+    answer = world.call("read_user_selections")
+    assert json.loads(world.to("POST", "/v1/selections/import")[0].content) == {"block": ""}
+    assert (answer["imported"], answer["style"]["error"]) == (1, "no such block")
+    world.route("GET", BLOCK + "ab_testing", httpx.Response(404, json={"detail": "no such block"}))
+    assert world.call("read_user_selections")["error"] == "no such block"
 
 
 def test_if_a_step_fails_nothing_downstream_claims_success(world: World) -> None:

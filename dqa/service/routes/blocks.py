@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from dqa.agenthost.selections import Problem as EntryProblem
 from dqa.agenthost.selections import read_selections
+from dqa.agenthost.user_style import read_style
 from dqa.agenthost.views import render
 from dqa.service.context import KeyHeader, Service, ServiceDep
 from dqa.service.imports import import_choices
@@ -25,10 +26,19 @@ class _Strict(BaseModel):
 
 
 class ImportRequest(_Strict):
-    """The text of an ab_testing block."""
+    """The text of an ab_testing block, and of the user_style block beside it."""
 
     block: _Text
+    style: _Text | None = Field(None, description="text of the user_style block; null leaves what it said before")
     user: _Name | None = Field(None, description="whose choices; default the service's user")
+
+
+class StyleRead(BaseModel):
+    """What came of a user_style block."""
+
+    likes: int = Field(description="phrases that the user likes, as they count now")
+    dislikes: int
+    changed: bool
 
 
 class Imported(BaseModel):
@@ -37,6 +47,7 @@ class Imported(BaseModel):
     imported: int
     already_known: int
     problems: list[EntryProblem] = Field(description="entries that could not be taken, each by itself")
+    style: StyleRead | None = Field(None, description="what came of the user_style block; null without one")
 
 
 class RenderRequest(_Strict):
@@ -63,10 +74,14 @@ class Rendered(BaseModel):
 def import_block(asked: ImportRequest, service: ServiceDep, key: KeyHeader = None) -> Imported:
     """Both shapes of USER_SELECTIONS and both forms of a block are read; a test that is known adds nothing."""
     del key
+    user = _user(service, asked.user)
     found = read_selections(asked.block)
-    done = import_choices(service.store, _user(service, asked.user), found.selections)
+    done = import_choices(service.store, user, found.selections)
     return Imported(
-        imported=done.imported, already_known=done.already_known, problems=[*found.problems, *done.problems]
+        imported=done.imported,
+        already_known=done.already_known,
+        problems=[*found.problems, *done.problems],
+        style=None if asked.style is None else _read_style(service, user, asked.style),
     )
 
 
@@ -81,6 +96,11 @@ def render_block(asked: RenderRequest, service: ServiceDep, key: KeyHeader = Non
     del key
     text, keys = render(asked.label, asked.block, service.store.tuner.told(_user(service, asked.user)))
     return Rendered(block=text, keys=keys)
+
+
+def _read_style(service: Service, user: str, text: str) -> StyleRead:
+    said, changed = service.store.styles.put(user, block=read_style(text))
+    return StyleRead(likes=len(said.style.likes), dislikes=len(said.style.dislikes), changed=changed)
 
 
 def _user(service: Service, user: str | None) -> str:
