@@ -80,5 +80,6 @@ def visit(started: Browser, **options: object) -> Iterator[tuple[Page, Watch]]:
         yield context.new_page(), watch
     finally:
         context.close()
-    assert watch.unexpected() == []
-    assert watch.strangers() == []
+    complaints, strangers = watch.unexpected(), watch.strangers()
+    assert not complaints, "\n".join(complaints)
+    assert not strangers, "\n".join(strangers)
