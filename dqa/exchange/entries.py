@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -74,7 +75,7 @@ def _parsed(text: bytes | None) -> JsonValue | InputError:
 
 
 def _immense(value: JsonValue) -> bool:
-    """Whether there is a whole number that no machine integer holds: floats made of it would overflow later on."""
+    """Whether there is an infinite number (``1e999``), or a whole one that no machine integer holds."""
     waiting: list[JsonValue] = [value]
     while waiting:
         item = waiting.pop()
@@ -82,6 +83,8 @@ def _immense(value: JsonValue) -> bool:
             waiting.extend(item.values())
         elif isinstance(item, list):
             waiting.extend(item)
+        elif isinstance(item, float) and not math.isfinite(item):
+            return True
         elif isinstance(item, int) and abs(item) > _LARGEST:
             return True
     return False
