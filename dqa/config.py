@@ -46,6 +46,13 @@ class Settings(BaseModel):
     agent_model: str | None = Field(None, description="Letta's handle of the agents' model; default the rule brain")
     agent_embedding: str | None = Field(None, description="likewise of their embedding model; default the rule brain's")
     taste_versions: int = Field(20, ge=1, le=1000, description="versions of each user's taste that can be gone back to")
+    taste_model: str | None = Field(
+        None, description="language model to train on choices: a folder, or a hub id in the local cache; none: off"
+    )
+    taste_revision: str | None = Field(None, description="commit of the hub id")
+    taste_min_pairs: int = Field(100, ge=1, description="clean pairs before a language model is trained")
+    taste_every: int = Field(25, ge=1, description="new pairs before it is trained again")
+    adapter_versions: int = Field(5, ge=1, le=100, description="trained adapters kept of each user and profile")
     clips: Path | None = Field(None, description="folder of clips that stands in for a video generator")
     vlm_url: str | None = Field(None, description="vision-language model's endpoint, to /v1 (profile remote-vlm)")
     vlm_model: str | None = Field(None, description="the name that endpoint knows the model by")

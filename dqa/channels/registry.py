@@ -11,9 +11,11 @@ from dqa.record import ChannelName
 
 BACKENDS: dict[str, str] = {
     "topic": "dqa.channels.semantic.topic:TopicSemantic",
+    "vqa": "dqa.channels.semantic.vqa:VqaSemantic",
     "cam": "dqa.channels.spatial.cam:CamSpatial",
     "measured-benchmark": "dqa.channels.benchmark.channel:MeasuredBenchmark",
     "measured-visionreward": "dqa.channels.visionreward.measured:MeasuredVisionReward",
+    "visionreward-checklist": "dqa.channels.visionreward.asked:AskedVisionReward",
     "taste": "dqa.channels.preference:TastePreference",
 }
 """Backend name -> ``module:class``. The class takes ``pool=``, ``components=`` (ids) and the profile's arguments."""

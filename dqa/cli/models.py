@@ -11,7 +11,8 @@ import typer
 from dqa.cli import runtime
 from dqa.cli.options import AsJson, Home, ProfileName
 from dqa.cli.output import emit, emit_json, one_line
-from dqa.errors import ModelUnavailable
+from dqa.config import Settings
+from dqa.errors import DQAError, ModelUnavailable
 from dqa.models.profiles import Component, Profile, load_profile
 
 app = typer.Typer(
@@ -43,9 +44,16 @@ def list_models(profile: ProfileName = None, home: Home = None, as_json: AsJson 
 
 @app.command("verify")
 def verify(profile: ProfileName = None, home: Home = None, as_json: AsJson = False) -> int:
-    """Check every byte of the weights against the profile's SHA-256. Exit code 4 if one is missing or altered."""
+    """Check every byte of the weights against the profile's SHA-256, and ask endpoints whether they answer.
+
+    Exit code 4 if one is missing or altered, or does not answer.
+    """
     chosen = _profile(profile, home)
-    found = [inspect(component) for component in chosen.components]
+    settings = runtime.settings_from(profile=profile, home=home)
+    found = [
+        answers(component, settings) if locate(component) == Weights(component, None, None) else inspect(component)
+        for component in chosen.components
+    ]
     if as_json:
         emit_json([_as_dict(chosen, weights) for weights in found])
     else:
@@ -55,8 +63,10 @@ def verify(profile: ProfileName = None, home: Home = None, as_json: AsJson = Fal
 
 def locate(component: Component) -> Weights:
     """Where the weights lie, unread."""
-    from dqa.models.pool import weights_path
+    from dqa.models.pool import ENDPOINTS, weights_path
 
+    if component.loader in ENDPOINTS:
+        return Weights(component, None, None)
     try:
         return Weights(component, weights_path(component), None)
     except ModelUnavailable as error:
@@ -77,6 +87,17 @@ def inspect(component: Component) -> Weights:
     except OSError as error:
         return Weights(component, weights.path, False, f"can't be read ({error.strerror}).")
     return Weights(component, weights.path, True)
+
+
+def answers(component: Component, settings: Settings) -> Weights:
+    """Whether a model on another machine answers: its weights are not ours to check."""
+    from dqa.models.pool import connect
+
+    try:
+        connect(component, settings).check()
+    except DQAError as error:
+        return Weights(component, None, False, error.public())
+    return Weights(component, None, True)
 
 
 def _profile(name: str | None, home: Path | None) -> Profile:
@@ -133,4 +154,6 @@ def _table(profile: Profile, found: list[Weights]) -> None:
 def _state(weights: Weights) -> str:
     if weights.problem:
         return weights.problem
+    if weights.path is None:
+        return "answers" if weights.intact else "on the endpoint's machine"
     return "intact" if weights.intact else "present"

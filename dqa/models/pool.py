@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 
+from dqa.config import Settings, load_settings
 from dqa.errors import ModelUnavailable
 from dqa.models.profiles import Component, Profile
 
@@ -21,6 +22,9 @@ LOADERS: dict[str, str] = {
 }
 """Loader name -> ``module:function``; the function takes (component, path of its weights, state folder)."""
 
+ENDPOINTS: dict[str, str] = {"openai-endpoint": "dqa.models.vlm.endpoint:load"}
+"""Likewise for models on another machine; the function takes (component, settings)."""
+
 
 class ModelPool:
     """Holds the loaded components of one profile. Not for several threads at once.
@@ -28,11 +32,13 @@ class ModelPool:
     Args:
         profile: whose components.
         home: the state folder, for converted weights.
+        settings: name the endpoints of remote models; default those of the environment.
     """
 
-    def __init__(self, profile: Profile, home: Path) -> None:
+    def __init__(self, profile: Profile, home: Path, settings: Settings | None = None) -> None:
         self.profile = profile
         self.home = home
+        self._settings = settings
         self._loaded: dict[str, Any] = {}
 
     def get(self, component_id: str) -> Any:
@@ -44,8 +50,13 @@ class ModelPool:
         if component_id not in self._loaded:
             component = self.profile.component(component_id)
             log.info("loading", component=component_id)
-            self._loaded[component_id] = _loader(component)(component, weights_path(component), self.home)
+            self._loaded[component_id] = self._load(component)
         return self._loaded[component_id]
+
+    def _load(self, component: Component) -> Any:
+        if component.loader in ENDPOINTS:
+            return connect(component, self._settings or load_settings({}))
+        return _loader(component)(component, weights_path(component), self.home)
 
     @property
     def resident(self) -> tuple[str, ...]:
@@ -57,10 +68,23 @@ class ModelPool:
         self._loaded.pop(component_id, None)
 
 
+def connect(component: Component, settings: Settings) -> Any:
+    """A model on another machine, by its endpoint.
+
+    Raises:
+        ModelUnavailable: the settings name no endpoint for it.
+    """
+    return _function(ENDPOINTS[str(component.loader)])(component, settings)
+
+
 def _loader(component: Component) -> Callable[[Component, Path, Path], Any]:
     if component.loader is None:
         raise ModelUnavailable(f"model {component.id} is not part of this version", fix="use --profile embedded")
-    module, _, function = LOADERS[component.loader].partition(":")
+    return _function(LOADERS[component.loader])
+
+
+def _function(name: str) -> Callable[..., Any]:
+    module, _, function = name.partition(":")
     try:
         return getattr(importlib.import_module(module), function)
     except ModuleNotFoundError as error:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,3 +26,33 @@ class TextEncoder(Protocol):
     """Sentences to vectors whose cosine says how alike they mean."""
 
     def encode(self, texts: Sequence[str]) -> Vectors: ...
+
+
+@dataclass(frozen=True, slots=True)
+class YesNo:
+    """A model's answer to a yes/no question.
+
+    Attributes:
+        log_odds: ``log P(yes) - log P(no)``: kept as such, since the probability of a sure model saturates.
+        soft: whether it was read from token probabilities; else from a stated word, and then only its sign is known.
+    """
+
+    log_odds: float
+    soft: bool
+
+    @property
+    def p_yes(self) -> float:
+        """P(yes) between yes and no, in [0, 1]."""
+        return 0.5 * (1 + math.tanh(self.log_odds / 2))
+
+
+class VisionLanguageModel(Protocol):
+    """Looks at images and answers in words. The same images, question and model give the same answer."""
+
+    def ask(self, images: Sequence[Image], questions: Sequence[str]) -> list[YesNo | None]:
+        """Yes or no to each question on its own, in their order; None where the model said neither."""
+        ...
+
+    def write(self, images: Sequence[Image], instruction: str, schema: Mapping[str, Any]) -> dict[str, Any] | None:
+        """A JSON object by a JSON schema; None where the model did not give one."""
+        ...

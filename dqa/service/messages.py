@@ -28,7 +28,10 @@ class WorkerConfig(_Message):
 
     @classmethod
     def of(cls, settings: Settings, evaluator: str, parent: int) -> WorkerConfig:
-        return cls(settings=settings.model_dump(mode="json", exclude={"token"}), evaluator=evaluator, parent=parent)
+        told = settings.model_dump(mode="json", exclude={"token"})
+        if settings.vlm_key is not None:  # masked in a dump; the pipe to the worker is nobody else's
+            told["vlm_key"] = settings.vlm_key.get_secret_value()
+        return cls(settings=told, evaluator=evaluator, parent=parent)
 
 
 class Ready(_Message):

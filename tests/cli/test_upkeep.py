@@ -16,6 +16,7 @@ from dqa.config import Settings, load_settings
 from dqa.models import pool
 from dqa.models.profiles import load_profile
 from tests.cli.conftest import Run, sentence
+from tests.models.vlm_server import ScriptedVlm, serving
 
 PROFILE = load_profile("embedded")
 
@@ -178,3 +179,15 @@ def test_a_host_that_is_no_number_is_one_sentence(cli: Run, monkeypatch: pytest.
     monkeypatch.setenv("DQA_PORT", "high")
     assert cli("serve").code == 2
     assert "DQA_PORT" in sentence(cli("serve"))
+
+
+def test_models_verify_asks_an_endpoint_whether_it_answers(cli: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DQA_PROFILE", "remote-vlm")
+    away = cli("models", "verify", "--json")
+    assert away.code == 4
+    assert "DQA_VLM_URL" in next(row["problem"] for row in away.json if row["id"] == "vlm-endpoint")
+    with serving(ScriptedVlm()) as url:
+        monkeypatch.setenv("DQA_VLM_URL", url)
+        there = cli("models", "verify")
+    assert there.code == 0
+    assert "answers" in there.out

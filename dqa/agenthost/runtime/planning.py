@@ -126,9 +126,10 @@ def _state(settings: Settings, options: UpOptions, worker_port: int, letta_url: 
 
 
 def public_settings(settings: Settings) -> dict[str, str]:
-    """The settings as text, to tell whether they changed; without the token and what names the folder anyway."""
+    """The settings as text, to tell whether they changed; without secrets and what names the folder anyway."""
     kept = settings_variables(settings)
-    return {name: value for name, value in kept.items() if name not in {"DQA_TOKEN", "DQA_HOME", "DQA_DATABASE_URL"}}
+    hidden = {"DQA_TOKEN", "DQA_VLM_KEY", "DQA_HOME", "DQA_DATABASE_URL"}
+    return {name: value for name, value in kept.items() if name not in hidden}
 
 
 def _plan(

@@ -1,0 +1,1 @@
+"""Vision-language models: one port (:class:`dqa.models.roles.VisionLanguageModel`), several backends."""

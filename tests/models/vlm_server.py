@@ -1,0 +1,97 @@
+"""A scripted OpenAI-compatible server: real HTTP, answers by rules on the question's words."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+P = Callable[[str], float]
+
+
+@dataclass
+class ScriptedVlm:
+    """One server.
+
+    Attributes:
+        p_yes: question -> P(yes) that the token probabilities tell.
+        logprobs: whether it tells token probabilities at all (Ollama once did not).
+        content: what it says instead of the right thing, when asked for JSON.
+        statuses: answered first, one a request, before it behaves.
+        key: the bearer token it wants.
+    """
+
+    p_yes: P = lambda _question: 0.8
+    logprobs: bool = True
+    content: str | None = None
+    statuses: list[int] = field(default_factory=list)
+    key: str | None = None
+    tokens: tuple[str, str] = ("Yes", "No")
+    requests: list[dict[str, Any]] = field(default_factory=list)
+
+    async def chat(self, request: Request) -> Response:
+        if self.key is not None and request.headers.get("authorization") != f"Bearer {self.key}":
+            return PlainTextResponse("who are you?", 401)
+        body = await request.json()
+        if self.statuses:
+            return PlainTextResponse("busy", self.statuses.pop(0), headers={"Retry-After": "0"})
+        self.requests.append(body)
+        question = body["messages"][-1]["content"][-1]["text"]
+        p = self.p_yes(question)
+        choice: dict[str, Any] = {"index": 0, "finish_reason": "length"}
+        if "response_format" in body:
+            said = self.content if self.content is not None else json.dumps({"answer": "yes" if p > 0.5 else "no"})
+            choice["message"] = {"role": "assistant", "content": said}
+        else:
+            choice["message"] = {"role": "assistant", "content": self.tokens[0] if p > 0.5 else self.tokens[1]}
+            if self.logprobs and body.get("logprobs"):
+                choice["logprobs"] = {"content": [{"token": "x", "logprob": 0.0, "top_logprobs": self._tops(p)}]}
+        return JSONResponse({"id": "1", "object": "chat.completion", "choices": [choice]})
+
+    def _tops(self, p: float) -> list[dict[str, Any]]:
+        yes, no = self.tokens
+        rest = 0.01
+        found = [(yes, p * (1 - rest)), (no, (1 - p) * (1 - rest)), ("The", rest)]
+        return [{"token": token, "logprob": math.log(max(q, 1e-9))} for token, q in sorted(found, key=lambda f: -f[1])]
+
+    async def models(self, request: Request) -> Response:
+        del request
+        return JSONResponse({"object": "list", "data": [{"id": "scripted"}]})
+
+    def questions(self) -> list[str]:
+        return [body["messages"][-1]["content"][-1]["text"] for body in self.requests]
+
+    def app(self) -> Starlette:
+        return Starlette(
+            routes=[Route("/v1/chat/completions", self.chat, methods=["POST"]), Route("/v1/models", self.models)]
+        )
+
+
+@contextlib.contextmanager
+def serving(vlm: ScriptedVlm) -> Iterator[str]:
+    """Runs it in a thread; gives its base URL, up to /v1."""
+    sock = socket.socket()
+    sock.bind(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(vlm.app(), log_level="critical", ws="none", timeout_graceful_shutdown=1))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]}, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{sock.getsockname()[1]}/v1"
+    finally:
+        server.should_exit = True
+        thread.join(timeout=10)
+        sock.close()
