@@ -25,12 +25,11 @@ from dqa.taste.recipe import Recipe, recipe
 MIN_PAIRS = 20
 """Fewer held-out decided pairs compare nothing: the candidate is promoted."""
 
-ERRORS, FLOOD_ERRORS = 2.0, 1.0
-"""Worse by more than so many standard errors of the paired difference is no noise. The second number holds when a step
-brings as many new choices as there were (and at least :data:`FLOOD`): what turns a taste over has to show that it helps.
-"""
+ERRORS = 2.0
+"""Worse by less than this many standard errors of the paired difference is noise."""
 
-FLOOD = 40
+FLOOD = 50
+"""A step with this many new choices, and no fewer than there were, turns a taste over: it must not be worse at all."""
 
 CHANGE, CHANGE_ERRORS = 10, 1.0
 """So many new pairs at least, predicted better by more than so many standard errors, show a change of taste."""
@@ -130,7 +129,7 @@ def _decision(losses: _Losses) -> Gate:
     before = _least(losses)
     worse, error = _worse(losses, np.ones_like(losses.new), before)
     new, known = int(losses.new.sum()), int((~losses.new).sum())
-    if worse <= max(MARGIN, (FLOOD_ERRORS if new >= max(FLOOD, known) else ERRORS) * error):
+    if worse <= (0.0 if new >= max(FLOOD, known) else max(MARGIN, ERRORS * error)):
         return decided(True, f"promoted: {compared}")
     change, error = _worse(losses, losses.new, before)
     if new >= CHANGE and change < -CHANGE_ERRORS * error:

@@ -23,10 +23,11 @@ MAX_USERS = 60
 
 _LIKED = {"scores": 0.2, "history": 0.2, "adapter": 0.2}
 _LIKED_FEATURES = {"style:likes": 0.2, "style:dislikes": -0.2}
+_PRECISIONS = {"embedding": 64.0}
 _PRECISION = 8.0
 
-DEFAULT_COUNT = 2.0
-"""The default prior counts as much as this many users who know their taste exactly."""
+DEFAULT_COUNT, PRECISION_COUNT = 2.0, 0.1
+"""As how many users, who know their taste exactly, the default's mean and its precisions count."""
 
 DEVIATIONS = 2.0
 """How many of the population's standard deviations one user may pull the mean by, in each feature."""
@@ -56,6 +57,8 @@ def _default() -> Population:
     mean, precision = np.zeros(len(NAMES)), np.full(len(NAMES), _PRECISION)
     for group, value in _LIKED.items():
         mean[members(group)] = value
+    for group, value in _PRECISIONS.items():
+        precision[members(group)] = value
     for name, value in _LIKED_FEATURES.items():
         mean[INDEX[name]] = value
     return Population(mean, precision)
@@ -95,7 +98,7 @@ def population(tastes: Sequence[Taste]) -> Population:
         pull = deviation.sum(axis=0) + DEFAULT_COUNT * (DEFAULT.mean - mean)
         mean = mean + np.linalg.solve(known_part.sum(axis=0) + DEFAULT_COUNT * np.eye(len(mean)), pull)
         spread = deviation**2 + np.diagonal(covariance, axis1=1, axis2=2)
-        precision = pooled(spread.sum(axis=0), len(known), DEFAULT.precision, DEFAULT_COUNT)
+        precision = pooled(spread.sum(axis=0), len(known), DEFAULT.precision, PRECISION_COUNT)
     return Population(mean, precision, len(known))
 
 

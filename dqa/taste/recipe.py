@@ -21,7 +21,7 @@ from dqa.taste.recency import half_life, recency
 SIDE_PRECISION = 4.0
 """Of the pull towards the left side, a weight of its own beside the taste's; it is not kept."""
 
-EVIDENCE_ROUNDS, EVIDENCE_COUNT = 3, 2.0
+EVIDENCE_ROUNDS, EVIDENCE_COUNT = 3, 0.25
 """Refits in which a user's own choices move the precisions, and as how many users the population's count in that."""
 
 SILENT = 1e6
