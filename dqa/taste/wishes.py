@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import islice
 
 from dqa.taste.words import words
 
@@ -16,8 +15,7 @@ MOST_CHARS = 60
 """Characters of a phrase."""
 
 _MOST_WORDS = 6
-_MOST_TEXT = 20_000
-_MOST_TEXTS = 1000
+_MOST_TEXT = 100_000
 
 _SENTENCE = re.compile(r"[.;:!?\n\r|•]+(?:\s+|$)|\n")
 _COMMA = re.compile(r"\s*[,，、/]\s*")
@@ -55,7 +53,7 @@ def wishes(texts: Iterable[str], liked: bool) -> Wishes:
     """The phrases of some texts.
 
     Args:
-        texts: as somebody wrote them; the first 1,000 of them, 20,000 characters of each.
+        texts: as somebody wrote them; the first 100,000 characters in all.
         liked: whether a text speaks of what is wanted. Then "no", "not", "without" turn the phrase after them round,
             and "avoid", "never", "hate" everything up to the end of the sentence or "but". In a list of dislikes
             they say the same again.
@@ -63,15 +61,18 @@ def wishes(texts: Iterable[str], liked: bool) -> Wishes:
     >>> wishes(["I love vivid colours without neon. Avoid shaky camera, text"], True)
     Wishes(wanted=['vivid colour'], unwanted=['neon', 'shaky camera', 'text'])
     """
-    found = Wishes()
-    for text in islice(texts, _MOST_TEXTS):
-        for sentence in _SENTENCE.split(_prepared(text)):
+    found, left = Wishes(), _MOST_TEXT
+    for text in texts:
+        for sentence in _SENTENCE.split(_prepared(text[:left])):
             _read(sentence, liked, found)
+        left -= len(text) + 1
+        if left <= 0:
+            break
     return found
 
 
 def _prepared(text: str) -> str:
-    plain = " ".join(_NAME.sub(" ", text[:_MOST_TEXT]).replace("\n", ". ").split(" ")).replace("’", "'")
+    plain = " ".join(_NAME.sub(" ", text).replace("\n", ". ").split(" ")).replace("’", "'")
     for phrase, joined in _FIXED.items():
         plain = re.sub(phrase, joined, plain, flags=re.IGNORECASE)
     return plain
