@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from dqa.record import EvaluationRecord
-from dqa.store import summaries
+from dqa.store import rewards, summaries
 from dqa.store.tables import evaluations, jobs, media_locations
 
 
@@ -28,7 +28,8 @@ def insert(connection: sa.Connection, record: EvaluationRecord, media_path: str 
         )
     )
     summaries.insert(connection, record)
-    if media_path is not None:
+    if media_path is not None:  # judged here: a file from elsewhere may say what it likes
+        rewards.keep_of(connection, record)
         locate(connection, record.media.sha256, media_path)
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 from pydantic import JsonValue
 
+from dqa.store import styles
 from dqa.store.choices import Clips, Matched, match
 from dqa.store.heads import Head, heads_of, now
 from dqa.store.population import Population, Populations
+from dqa.store.rewards import evidence_of
 from dqa.store.selections import Selection, read
 from dqa.store.tables import selections, tuner_steps
 from dqa.store.versions import Output, Version, find_version, list_versions, read_taste
@@ -19,7 +22,7 @@ from dqa.taste.gate import Gate, gate
 from dqa.taste.learn import learn
 from dqa.taste.patterns import key_of
 from dqa.taste.resolve import resolve
-from dqa.taste.style import NO_STYLE, Style
+from dqa.taste.style import Style
 from dqa.taste.taste import Taste
 
 _TREND = 20
@@ -62,6 +65,8 @@ class Seen:
     matched: Matched
     style: Style
     due: tuple[Due, ...]
+    adapters: Mapping[str, str] = field(default_factory=dict[str, str])
+    """By profile: the language-model adapter whose rewards the clips carry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,20 +99,25 @@ def look(connection: sa.Connection, user: str, clips: Clips, populations: Popula
     """
     chosen = read(connection, sa.select(selections).where(selections.c.user == user).order_by(selections.c.seq))
     newest = chosen[-1].seq if chosen else 0
-    matched = match(chosen, clips.load(connection, _named(chosen)), {})
     heads, consumed = heads_of(connection, user), _consumed(connection, user)
+    known = {profile: found for profile in heads if (found := evidence_of(connection, user, profile)) is not None}
+    rewards = {key: found.for_clip(key) for found in known.values() for key in found.rewards}
+    honest = {key: reward for key, reward in rewards.items() if math.isfinite(reward)}
+    matched = match(chosen, clips.load(connection, _named(chosen)), honest)
+    adapters = {profile: found.adapter for profile, found in known.items()}
+    style = styles.read(connection, user).style
     due: list[tuple[int, Due]] = []
     for profile, pairs in matched.pairs.items():
         head = heads.get(profile) or Head(profile, None)
         seen = consumed.get(profile, 0)
         new = [meta.seq for _, _, meta in pairs if meta.seq > seen and not head.sets_aside(meta.seq)]
-        anew = _anew(connection, user, head)
+        anew = _anew(connection, user, head, style)
         if new or anew or (again and head.version is not None):
             prior = populations.of(connection, user, profile)
             due.append((max(new, default=0), _due(connection, user, head, len(new), anew, prior)))
     ordered = tuple(each for _, each in sorted(due, key=lambda item: (item[0], item[1].profile)))
     version = connection.scalar(sa.select(sa.func.max(tuner_steps.c.version)).where(tuner_steps.c.user == user)) or 0
-    return Seen(user, newest, token(connection, user, newest), version, matched, NO_STYLE, ordered)
+    return Seen(user, newest, token(connection, user, newest), version, matched, style, ordered, adapters)
 
 
 def _named(chosen: Sequence[Selection]) -> set[str]:
@@ -121,13 +131,15 @@ def _consumed(connection: sa.Connection, user: str) -> Mapping[str, int]:
     return {row.profile: row.seq for row in connection.execute(query.group_by(steps.profile))}
 
 
-def _anew(connection: sa.Connection, user: str, head: Head) -> str:
+def _anew(connection: sa.Connection, user: str, head: Head, style: Style) -> str:
     if head.version is None:
         return ""
     taste = read_taste(connection, user, head.version)
     if taste is None:
         return "made anew: the serving version could not be read"
-    return "" if taste.usable else "made anew: the serving version has features of an earlier version of DQA"
+    if not taste.usable:
+        return "made anew: the serving version has features of an earlier version of DQA"
+    return "" if taste.style == style else "made anew: what the user says they like has changed"
 
 
 def _due(connection: sa.Connection, user: str, head: Head, new: int, anew: str, population: Population) -> Due:
@@ -152,11 +164,12 @@ def _make(seen: Seen, due: Due, version: int) -> Made:
             style=seen.style,
             history=history,
             population=due.population,
+            adapter=seen.adapters.get(due.profile),
         )
     except ValueError:  # a fit that is not finite can't be written down; numpy's and pydantic's errors are both this
         taste, decided = None, Gate(False, "rejected: the fit did not come out finite")
     else:
-        decided = _decide(due, choices)
+        decided = _decide(due, choices, adapter=taste.adapter is not None)
     head = Head(due.profile, version, due.head.excluded) if decided.promoted else due.head
     output = _told(seen, due, taste, decided, (version, len(choices), head.version))
     made = Version(
@@ -165,13 +178,14 @@ def _make(seen: Seen, due: Due, version: int) -> Made:
     return Made(made, taste, head)
 
 
-def _decide(due: Due, choices: Sequence[Choice]) -> Gate:
+def _decide(due: Due, choices: Sequence[Choice], *, adapter: bool) -> Gate:
     if due.serving is None:
         return Gate(True, "nothing serves yet: promoted")
     if due.anew:
         return Gate(True, due.anew)
     consumed = due.serving.consumed
-    return gate(choices, [choice for choice in choices if choice.seq <= consumed], population=due.population)
+    known = [choice for choice in choices if choice.seq <= consumed]
+    return gate(choices, known, population=due.population, adapter=adapter)
 
 
 def _told(seen: Seen, due: Due, taste: Taste | None, decided: Gate, facts: tuple[int, int, int | None]) -> Output:

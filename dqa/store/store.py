@@ -19,6 +19,7 @@ from dqa.store.selections import Selections
 from dqa.store.styles import Styles
 from dqa.store.summaries import Wanted
 from dqa.store.tables import jobs, media, media_locations
+from dqa.store.trainings import Trainings
 from dqa.store.tuner import KEPT, Tuner
 from dqa.store.users import Users
 
@@ -32,6 +33,7 @@ class Store:
         selections: choices between two evaluations.
         tuner: what was learned from them.
         styles: what users say they like and dislike.
+        trainings: of language-model adapters on those choices.
         users: everything kept of one user, to give out or to delete.
     Every method raises :class:`~dqa.errors.UnavailableError` when the database fails.
     """
@@ -43,6 +45,7 @@ class Store:
         self.selections = Selections(engine)
         self.tuner = Tuner(engine, taste_versions)
         self.styles = Styles(engine)
+        self.trainings = Trainings(engine)
         self.users = Users(engine, home, self.media)
 
     @classmethod

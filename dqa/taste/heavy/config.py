@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 SMALL_RATE, LARGE_RATE = 1e-3, 5e-5
 SMALL, LARGE = 5e8, 6e9
 """Parameters up to which a model is small, and from which it is large."""
+
+CANDIDATE = "candidate"
+"""Folder in the scratch with the best adapter, once a training is over."""
 
 ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
 FEED_FORWARD = ("gate_proj", "up_proj", "down_proj")
@@ -79,6 +82,11 @@ class TrainingConfig(_Strict):
     def every(self, steps: int) -> int:
         """Steps between two evaluations."""
         return max(1, steps // self.evaluations)
+
+
+def recipe(base: str, revision: str | None = None, **changes: JsonValue) -> TrainingConfig:
+    """The recipe for a base model, with every default but the ``changes``."""
+    return TrainingConfig.model_validate({"base": base, "revision": revision, **changes})
 
 
 def learning_rate_for(parameters: int) -> float:

@@ -27,17 +27,22 @@ from trl.trainer.dpo_trainer import DPOTrainer
 
 from dqa.taste.heavy.base import Base, load_base
 from dqa.taste.heavy.checkpoints import newest_whole, seal, write_atomically
-from dqa.taste.heavy.config import Example, Finished, Progress, TrainingConfig, TrainingRequest, learning_rate_for
+from dqa.taste.heavy.config import (
+    CANDIDATE,
+    Example,
+    Finished,
+    Progress,
+    TrainingConfig,
+    TrainingRequest,
+    learning_rate_for,
+)
 from dqa.taste.heavy.guards import Rules
 from dqa.taste.heavy.machine import How, Machine, choose
+from dqa.taste.heavy.publish import CONFIG, WEIGHTS
 from dqa.taste.heavy.score import fitted_temperature, implicit_rewards, preference_loss
 from dqa.taste.heavy.train import Tell
 
 log = logging.getLogger(__name__)
-
-WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
-CANDIDATE = "candidate"
-"""Folder in the scratch with the best adapter, once a training is over."""
 
 
 def train(request: TrainingRequest, tell: Tell) -> Finished:
@@ -212,19 +217,28 @@ def _judged(request: TrainingRequest, base: Base, trainer: Any, rules: Rules) ->
     best = load_file(str(scratch / f"best-{rules.best.step}.safetensors"))
     _put(model, best)
     margins = _margins(model, base.tokenizer, request.held_out, beta)
-    texts = [(s.prompt, s.response) for s in request.samples]
-    rewards = implicit_rewards(model, base.tokenizer, texts, beta)
     _write_candidate(scratch / CANDIDATE, best, trainer.model.peft_config["default"], request, base)
     compared = _compared(request, base, model, margins)
+    loss = preference_loss(margins)
+    # Scoring every clip takes a while; an adapter that won't pass the gate is not asked.
+    good = loss < math.log(2) and (compared is None or compared[0] < compared[1])
+    model.set_adapter("default")
+    rewards = _rewards(model, base, request) if good else {}
     return done.model_copy(
         update={
-            "loss": preference_loss(margins),
+            "loss": loss,
             "accuracy": sum(m > 0 for m in margins) / len(margins),
             "temperature": fitted_temperature(margins),
-            "rewards": dict(zip((s.id for s in request.samples), rewards, strict=True)),
+            "rewards": rewards,
             "compared": compared,
         }
     )
+
+
+def _rewards(model: Any, base: Base, request: TrainingRequest) -> dict[str, float]:
+    texts = [(s.prompt, s.response) for s in request.samples]
+    values = implicit_rewards(model, base.tokenizer, texts, request.config.beta)
+    return {s.id: value for s, value in zip(request.samples, values, strict=True) if math.isfinite(value)}
 
 
 def _compared(

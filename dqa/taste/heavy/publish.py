@@ -18,7 +18,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 from dqa.errors import ModelUnavailable, UnavailableError
-from dqa.ids import new_id
+from dqa.ids import new_id, user_key
 from dqa.taste.heavy.checkpoints import sync_folder, write_atomically
 
 WEIGHTS, CONFIG, METADATA, MANIFEST = "adapter_model.safetensors", "adapter_config.json", "dqa.json", "manifest.json"
@@ -49,11 +49,6 @@ class Adapter:
     version: str
     folder: Path
     metadata: dict[str, Any]
-
-
-def user_key(user: str) -> str:
-    """The user's name as a folder's: a hash, since names may hold anything."""
-    return hashlib.sha256(user.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def user_folder(home: Path, user: str) -> Path:
