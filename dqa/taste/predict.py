@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from dqa.taste.features import NAMES, Judged, difference, features
+from dqa.errors import UsageError
+from dqa.record import EvaluationRecord
+from dqa.taste import naming
+from dqa.taste.explain import EMBEDDING, Push, pushes
+from dqa.taste.features import INDEX, Judged, Vector, difference, features
 from dqa.taste.learn import learn
 from dqa.taste.taste import KNOWN_ENOUGH, Taste
 
 _NAMED = 4
+_FAINT = 0.02
+"""A push below this (in log-odds) is not worth a word."""
 
 
 class Prediction(BaseModel):
@@ -19,7 +24,7 @@ class Prediction(BaseModel):
         p_a: chance that A is chosen, averaged over what is not known.
         interval: its 90 % interval.
         abstained: the choices so far say too little about such a pair; the chance is mostly the prior's.
-        version: of the taste; None before the first step.
+        version: of the taste; None when none can be used, and the prior alone speaks.
         because: what pushes most, in words, strongest first.
     """
 
@@ -33,21 +38,39 @@ class Prediction(BaseModel):
 
 
 def predict(taste: Taste | None, a: Judged, b: Judged) -> Prediction:
-    """Predicts the choice between two evaluations; without a taste, from the prior alone."""
-    serving = taste or learn([], version=0)
+    """Predicts the choice between two evaluations of one profile.
+
+    Without a taste, or with one whose features are those of another version of DQA, from the prior alone.
+    """
+    known = taste if taste is not None and taste.usable else None
+    serving = known or learn([], version=0)
     posterior = serving.posterior()
     gap = difference(*(features(clip, serving.style, serving.history) for clip in (a, b)))
-    pushes = posterior.mean * gap
-    order = np.argsort(-np.abs(pushes), kind="stable")[:_NAMED]
+    named = [push for push in pushes(posterior.mean, gap)[:_NAMED] if abs(push.value) > _FAINT]
     return Prediction(
         p_a=posterior.probability(gap),
         interval=posterior.interval(gap),
         abstained=posterior.known_share(gap) < KNOWN_ENOUGH,
-        version=taste.version if taste else None,
-        because=tuple(_words(NAMES[i], float(pushes[i]), float(gap[i])) for i in order if abs(pushes[i]) > 0.02),
+        version=known.version if known else None,
+        because=tuple(_words(push, gap) for push in named),
     )
 
 
-def _words(name: str, push: float, gap: float) -> str:
-    what, side = name.partition(":")[2].replace("_", " "), "A" if push > 0 else "B"
-    return f"A has {'higher' if gap > 0 else 'lower'} {what} than B, which speaks for {side} ({push:+.2f})"
+def check_comparable(a: EvaluationRecord, b: EvaluationRecord) -> None:
+    """Raises ``UsageError`` for two evaluations of different profiles: their scores are never compared."""
+    if a.profile != b.profile:
+        raise UsageError(
+            f"A was judged by profile {a.profile} and B by {b.profile}, whose scores are never compared",
+            fix="evaluate both with the same profile",
+        )
+
+
+def _words(push: Push, gap: Vector) -> str:
+    side = "A" if push.value > 0 else "B"
+    for_whom = f"speaks for {side} ({push.value:+.2f})"
+    if push.feature == EMBEDDING:
+        return f"what is shown (embedding) {for_whom}"
+    higher, lower = ("A", "B") if gap[INDEX[push.feature]] > 0 else ("B", "A")
+    if push.feature.startswith("tag:"):
+        return f"only {higher} asks for {naming.words(push.feature)}, which {for_whom}"
+    return f"{naming.noun(push.feature)} is higher in {higher} than in {lower}, which {for_whom}"
