@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from dqa.record import ChannelName, ChannelResult, EvaluationRecord
@@ -10,8 +9,6 @@ from dqa.synthesis import WEIGHTS
 
 _OBEYS, _PARTLY = 0.7, 0.4
 _LIKES, _DISLIKES = 0.6, 0.4
-_PUSH = re.compile(r"\s*\(([+-])\d+(?:\.\d+)?\)\s*$")
-_VERB = re.compile(r"\s+speaks (?:for|against) it$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +60,17 @@ def _liking(record: EvaluationRecord) -> str:
     if result.score is None:
         return f"whether you will like it is not known ({result.reason.rstrip('.') or result.status})"
     if result.score >= _LIKES:
-        return f"you will probably like it ({result.score:.2f}){_because(result, '+')}"
+        return f"you will probably like it ({result.score:.2f}){_because(result, 1)}"
     if result.score <= _DISLIKES:
-        return f"you will probably not like it ({result.score:.2f}){_because(result, '-')}"
+        return f"you will probably not like it ({result.score:.2f}){_because(result, -1)}"
     return f"you may like it or not ({result.score:.2f})"
 
 
-def _because(result: ChannelResult, sign: str) -> str:
-    """The features that push that way, as the evidence of the preference channel names them."""
-    named: list[str] = []
-    for evidence in result.evidence:
-        push = _PUSH.search(evidence.text)
-        if push is not None and push.group(1) == sign:
-            named.append(_VERB.sub("", evidence.text[: push.start()]))
+def _because(result: ChannelResult, sign: int) -> str:
+    """What pushes that way, strongest first, as the preference channel calls it."""
+    pushes = result.raw.get("pushes")
+    if not isinstance(pushes, dict):
+        return ""
+    strengths = {name: sign * value for name, value in pushes.items() if isinstance(value, int | float)}
+    named = sorted((name for name in strengths if strengths[name] > 0), key=lambda name: -strengths[name])
     return f", because of {', '.join(named)}" if named else ""

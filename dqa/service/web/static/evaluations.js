@@ -19,6 +19,7 @@ let next = null;
 let total = 0;
 let loading = null; // AbortController of the page that is on its way
 let resting = 0;
+let aim = -1; // the row that the keyboard wants and that is not loaded yet
 
 document.body.classList.add("enhanced");
 document.querySelector(".older")?.remove(); // scrolling does what the link did
@@ -83,6 +84,7 @@ function row(index) {
 
 function drawn(first, end) {
   if (end > items.length && next && !loading) load({ afresh: false });
+  if (aim >= 0 && items[aim]) focus(aim);
   clearTimeout(resting);
   resting = setTimeout(look, REST_MS);
 }
@@ -121,9 +123,15 @@ list.addEventListener("keydown", (event) => {
   if (step === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
   event.preventDefault();
   const now = Number(event.target.closest("li")?.dataset.index ?? 0);
-  const to = Math.min(items.length - 1, Math.max(0, now + step));
-  const reached = rows.reach(to);
-  if (reached) find("a", reached).focus({ preventScroll: true });
+  focus(Math.min(total - 1, Math.max(0, now + step)));
 });
+list.addEventListener("focusin", () => (aim = -1));
+
+function focus(index) {
+  aim = -1; // before reaching, which draws
+  const reached = rows.reach(index);
+  if (reached) find("a", reached).focus({ preventScroll: true });
+  else aim = index;
+}
 
 load({ afresh: true });
