@@ -83,11 +83,13 @@ def _immense(value: JsonValue) -> bool:
             waiting.extend(item.values())
         elif isinstance(item, list):
             waiting.extend(item)
-        elif isinstance(item, float) and not math.isfinite(item):
-            return True
-        elif isinstance(item, int) and abs(item) > _LARGEST:
+        elif isinstance(item, float | int) and not _is_sane(item):
             return True
     return False
+
+
+def _is_sane(number: float) -> bool:
+    return math.isfinite(number) if isinstance(number, float) else abs(number) <= _LARGEST
 
 
 def _lines(chunks: Iterable[bytes]) -> Iterator[bytes | None]:

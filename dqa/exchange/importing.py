@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from dqa.errors import DQAError, UsageError
 from dqa.exchange.choice import Clip, ToldChoice
-from dqa.exchange.reading import read_choices
+from dqa.exchange.reading import Told, read_choices
 from dqa.exchange.records import read_record
 from dqa.record import EvaluationRecord
 from dqa.store import Store
@@ -18,6 +19,9 @@ from dqa.store.selections import Selection
 _LOOKED_BACK = 5000
 """Evaluations that a clip's name is looked up in."""
 
+_AT_ONCE = 200
+"""Choices in one transaction."""
+
 
 @dataclass(frozen=True, slots=True)
 class Kept:
@@ -26,6 +30,12 @@ class Kept:
     place: str
     selection: Selection
     new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    place: str
+    selection: Selection
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +62,9 @@ def import_choices(store: Store, path: Path, user: str) -> Iterator[Kept | Refus
         UnavailableError: the store fails.
     """
     importer = _Importer(store)
-    for told in read_choices(path):
-        if isinstance(told.choice, DQAError):
-            yield Refused(told.place, told.choice)
-            continue
-        try:
-            selection, new = importer.keep(told.choice, told.choice.user or user)
-        except DQAError as error:
-            if error.status >= 500:  # the store itself: no later entry would fare better
-                raise
-            yield Refused(told.place, error)
-        else:
-            yield Kept(told.place, selection, new)
+    told = read_choices(path)
+    while batch := [importer.prepare(one, user) for one in islice(told, _AT_ONCE)]:
+        yield from importer.keep(batch)
 
 
 class _Importer:
@@ -71,7 +72,28 @@ class _Importer:
         self._store = store
         self._names: dict[str, Names] = {}
 
-    def keep(self, choice: ToldChoice, user: str) -> tuple[Selection, bool]:
+    def prepare(self, told: Told, user: str) -> _Ready | Refused:
+        """A choice with its clips found, and their records kept."""
+        if isinstance(told.choice, DQAError):
+            return Refused(told.place, told.choice)
+        try:
+            return _Ready(told.place, self._found(told.choice, told.choice.user or user))
+        except DQAError as error:
+            if error.status >= 500:  # the store itself: no later entry would fare better
+                raise
+            return Refused(told.place, error)
+
+    def keep(self, batch: Sequence[_Ready | Refused]) -> Iterator[Kept | Refused]:
+        """Keeps what is ready, in one transaction: a write that survives a power cut takes its time."""
+        done = iter(self._store.selections.add_all([one.selection for one in batch if isinstance(one, _Ready)]))
+        for one in batch:
+            if isinstance(one, Refused):
+                yield one
+                continue
+            result = next(done)
+            yield Refused(one.place, result) if isinstance(result, DQAError) else Kept(one.place, *result)
+
+    def _found(self, choice: ToldChoice, user: str) -> Selection:
         found = [self._find(clip, user) for clip in (choice.a, choice.b)]
         a, b = (side.id if isinstance(side, EvaluationRecord) else side for side in found)
         if a == b:
@@ -79,10 +101,8 @@ class _Importer:
         for record in found:
             if isinstance(record, EvaluationRecord):
                 self._store.import_record(record)
-        return self._store.selections.add(
-            Selection(
-                user, choice.test_id, a, b, choice.chosen, "file", choice.timestamp, left=choice.left, why=choice.why
-            )
+        return Selection(
+            user, choice.test_id, a, b, choice.chosen, "file", choice.timestamp, left=choice.left, why=choice.why
         )
 
     def _find(self, clip: Clip, user: str) -> str | EvaluationRecord:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
 import sqlalchemy as sa
 
-from dqa.errors import Busy, Conflict, UsageError
+from dqa.errors import Busy, Conflict, DQAError, UsageError
 from dqa.store import keys
 from dqa.store.engine import reading, writing
 from dqa.store.keys import IdempotencyKey
@@ -92,16 +93,22 @@ class Selections:
             repeated = _recall(connection, key)
             if repeated is not None:
                 return repeated
-            kept, new = _find(connection, selection.user, selection.test_id), False
-            if kept is None:
-                _refuse_flood(connection, selection, per_minute)
-                kept, new = _insert(connection, selection), True
-            elif (kept.a, kept.b, kept.chosen) != (selection.a, selection.b, selection.chosen):
-                what = "this user chose otherwise under that test_id before"
-                raise Conflict(what, fix="use a new test_id for a new choice")
+            kept, new = _keep(connection, selection, per_minute)
             if keys.recall(connection, key) is None:
                 keys.remember(connection, key, f"{kept.seq}{NEW if new else ''}")
         return kept, new
+
+    def add_all(self, many: Sequence[Selection]) -> list[tuple[Selection, bool] | DQAError]:
+        """:meth:`add` for many in one transaction; what is refused is told in its place, and the others are kept."""
+        done: list[tuple[Selection, bool] | DQAError] = []
+        with writing(self._engine) as connection:
+            for selection in many:
+                try:
+                    _check(selection)
+                    done.append(_keep(connection, selection, None))
+                except (Conflict, UsageError) as error:
+                    done.append(error)
+        return done
 
     def page(self, user: str | None, limit: int, after: int = 0) -> list[Selection]:
         """Choices in the order they came, of one user or all, after a ``seq``."""
@@ -125,6 +132,17 @@ def _selection(row: dict[str, Any]) -> Selection:
 def _find(connection: sa.Connection, user: str, test_id: str) -> Selection | None:
     query = sa.select(selections).where(selections.c.user == user, selections.c.test_id == test_id)
     return next(iter(read(connection, query)), None)
+
+
+def _keep(connection: sa.Connection, selection: Selection, per_minute: int | None) -> tuple[Selection, bool]:
+    kept = _find(connection, selection.user, selection.test_id)
+    if kept is None:
+        _refuse_flood(connection, selection, per_minute)
+        return _insert(connection, selection), True
+    if (kept.a, kept.b, kept.chosen) != (selection.a, selection.b, selection.chosen):
+        what = "this user chose otherwise under that test_id before"
+        raise Conflict(what, fix="use a new test_id for a new choice")
+    return kept, False
 
 
 def _insert(connection: sa.Connection, selection: Selection) -> Selection:
