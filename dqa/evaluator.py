@@ -15,15 +15,16 @@ import structlog
 from pydantic import JsonValue
 
 import dqa
-from dqa.channels.contract import Channel, EvaluationContext
+from dqa.channels.contract import Channel, EvaluationContext, RewardSource
 from dqa.channels.registry import build_channel
 from dqa.clip.clip import Clip
 from dqa.clip.limits import Limits
 from dqa.config import Settings, load_settings
-from dqa.errors import Cancelled, DQAError, InsufficientMemory, ModelUnavailable
+from dqa.errors import Cancelled, DQAError, InsufficientMemory, ModelUnavailable, VersionNotFound
 from dqa.ids import new_id
 from dqa.measure.observation import Observation
 from dqa.measure.observe import observe
+from dqa.models import device
 from dqa.models.plan import plan
 from dqa.models.pool import ModelPool
 from dqa.models.profiles import Profile, load_profile
@@ -101,6 +102,7 @@ class Evaluator:
         settings: limits, state folder, default user and seed.
         profile: default the one that ``settings`` names.
         taste: finds a user's taste, the serving one or that of a version; default nobody has one.
+        rewards: asks users' language-model adapters; default there are none.
 
     Raises:
         ConfigError: there is no such profile.
@@ -108,7 +110,13 @@ class Evaluator:
         InsufficientMemory: it does not fit the memory budget.
     """
 
-    def __init__(self, settings: Settings, profile: Profile | None = None, taste: TasteSource | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        profile: Profile | None = None,
+        taste: TasteSource | None = None,
+        rewards: RewardSource | None = None,
+    ) -> None:
         self.settings = settings
         self.profile = profile or load_profile(settings.profile)
         if not self.profile.ready:
@@ -117,7 +125,8 @@ class Evaluator:
                 fix="use --profile embedded",
             )
         self._taste = taste or _nobody
-        self.pool = ModelPool(self.profile, settings.home)
+        self._rewards = rewards
+        self.pool = ModelPool(self.profile, settings.home, settings)
         self._plan = plan(self.profile.components, "auto", settings.budget_gb or self.profile.budget_gb)
         if not self._plan.fits:
             needed, given = self._plan.peak_gb, self._plan.budget_gb
@@ -148,6 +157,7 @@ class Evaluator:
 
         Raises:
             InputError: this media or prompt can't be evaluated.
+            VersionNotFound: the ``taste_version`` that was asked for can't judge (any more).
             Cancelled: ``progress`` asked to stop.
         """
         tell = options.get("progress") or _silent
@@ -164,7 +174,8 @@ class Evaluator:
 
     def _judged(self, request: _Request, observation: Observation, started: float, tell: Progress) -> EvaluationRecord:
         timings = {"decode": time.perf_counter() - started}
-        results = self._judge(request, observation, timings, tell)
+        with device.shared(self.settings.home, waiting=lambda: tell(device.WAITING, 0.4)):
+            results = self._judge(request, observation, timings, tell)
         timings["total"] = time.perf_counter() - started
         tell("done", 1.0)
         return self._record(request, observation, results, timings)
@@ -178,11 +189,21 @@ class Evaluator:
             roots=options.get("roots"),
             prompt=parse_prompt(check_prompt(prompt)),
             user=user,
-            taste=self._taste(user, self.profile.name, options.get("taste_version")),
+            taste=self._taste_of(user, options.get("taste_version")),
             seed=self.settings.seed if seed is None else seed,
             channels=CHANNELS if channels is None else tuple(channels),
             evaluation_id=options.get("evaluation_id") or new_id("ev"),
         )
+
+    def _taste_of(self, user: str, version: int | None) -> Taste | None:
+        taste = self._taste(user, self.profile.name, version)
+        if version and taste is None:
+            what = f"version {version} of the taste of user {user} is not kept any more for profile {self.profile.name}"
+            raise VersionNotFound(what, fix="see dqa tuner history for those that are")
+        if version and taste is not None and not taste.usable:
+            what = f"version {version} of the taste of user {user} was learned by an earlier version of DQA"
+            raise VersionNotFound(what, fix="judge with that version of DQA, or with the taste of a newer step")
+        return taste
 
     def _observe(self, request: _Request, tell: Progress) -> Observation:
         clip = Clip.open(request.media, Limits.from_settings(self.settings), request.roots)
@@ -198,7 +219,7 @@ class Evaluator:
                 results[name] = ChannelResult(status="unavailable", reason="Not asked for in this evaluation.")
                 continue
             began = time.perf_counter()
-            context = EvaluationContext(request.user, request.seed, request.taste, dict(results))
+            context = EvaluationContext(request.user, request.seed, request.taste, dict(results), self._rewards)
             results[name] = self._ask(name, observation, request.prompt, context)
             timings[name] = time.perf_counter() - began
         return results
@@ -263,7 +284,7 @@ class Evaluator:
                 profile_sha256=self.profile.sha256,
                 channels=request.channels,
                 seed=request.seed,
-                taste_version=request.taste.version if request.taste else None,
+                taste_version=request.taste.version if request.taste and request.taste.usable else None,
             ),
             timings_s=timings,
             memory=self._memory(),

@@ -8,19 +8,21 @@ from dqa.config import Settings
 from dqa.errors import DQAError
 from dqa.evaluator import Evaluator
 from dqa.store import Store
+from dqa.taste.heavy.serve import AdapterRewards
 from dqa.taste.taste import Taste
 
 log = structlog.get_logger(__name__)
 
 
 def evaluator_with_taste(settings: Settings) -> Evaluator:
-    """An evaluator that judges preference by what each user chose before.
+    """An evaluator that judges preference by what each user chose before, and by their language-model adapters.
 
     Raises:
         ConfigError: there is no such profile.
         UnavailableError: the profile can't be used.
     """
-    return Evaluator(settings, taste=StoredTastes(settings).find)
+    rewards = AdapterRewards(settings.home, settings.taste_model, settings.taste_revision)
+    return Evaluator(settings, taste=StoredTastes(settings).find, rewards=rewards)
 
 
 class StoredTastes:

@@ -10,6 +10,7 @@ from typing import Self
 import structlog
 
 from dqa.errors import Cancelled, DQAError
+from dqa.models.device import WAITING
 from dqa.store.jobs import Jobs
 
 log = structlog.get_logger(__name__)
@@ -52,6 +53,8 @@ class Lease:
             return
         self._told = (stage, now)
         try:
+            if stage == WAITING:  # a training under way is not the evaluation's own time
+                self._jobs.restart_clock(self._job_id, self._owner)
             self._jobs.progress(self._job_id, self._owner, stage, share)
         except DQAError as error:  # listeners miss a step; the evaluation itself is not worth less
             log.warning("progress not told", job=self._job_id, error=error.sentence())

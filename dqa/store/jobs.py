@@ -144,6 +144,11 @@ class Jobs:
             if connection.scalar(sa.select(jobs.c.owner).where(jobs.c.id == job_id)) == owner:
                 _tell(connection, job_id, "progress", {"stage": stage, "fraction": share})
 
+    def restart_clock(self, job_id: str, owner: str) -> None:
+        """Counts the job's time from now on: it could not begin yet."""
+        with writing(self._engine) as connection:
+            connection.execute(_held(job_id, owner).values(started=time.time()))
+
     def complete(self, job_id: str, owner: str, record: EvaluationRecord, media_path: str) -> bool:
         """Saves the record and ends the job, both or neither; False when the job is no longer this runner's."""
         with writing(self._engine) as connection:
