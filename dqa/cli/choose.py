@@ -106,7 +106,7 @@ def _export(settings: Settings, file: Path, kind: str, *, records: bool) -> int:
     export = Export(_store(settings), settings.user)
     write_all(file, export.pieces(cast("Format", kind), records=records))
     for reason, count in export.left_out.items():
-        say(f"{count} choices {reason} are left out: {kind} can't hold them.")
+        say(f"{count} left out ({reason}): {kind} can't hold them.")
     return 0
 
 
