@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dqa.cli import runtime, tuner_words
+from dqa.cli import runtime, training, tuner_words
 from dqa.cli.options import AsJson, Home, User
 from dqa.cli.output import emit, emit_json, one_line, say
 from dqa.config import Settings
@@ -99,6 +99,9 @@ def reset(
         _confirm(settings.user)
     store.tuner.reset(settings.user, profile)
     return _tell_state(store, settings.user, profile, as_json=as_json)
+
+
+app.command("train")(training.train)
 
 
 @app.command("predict")

@@ -46,6 +46,7 @@ from dqa.service.routes import (
 )
 from dqa.service.sessions import Sessions
 from dqa.service.supervisor import REAL_EVALUATOR, Supervisor
+from dqa.service.training import TrainingSchedule
 from dqa.store import Store
 
 log = structlog.get_logger(__name__)
@@ -115,6 +116,8 @@ async def _running(settings: Settings, limits: HttpLimits, metrics: Metrics, eva
     supervisor = Supervisor(settings, store, metrics, evaluator)
     changes = Changes(store, metrics)
     supervisor.start()
+    schedule = TrainingSchedule(settings, store)
+    schedule.start()
     looking = asyncio.create_task(changes.run())
     try:
         slots = CapacityLimiter(limits.frames_at_once)
@@ -124,6 +127,7 @@ async def _running(settings: Settings, limits: HttpLimits, metrics: Metrics, eva
         looking.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await looking
+        await run_in_threadpool(schedule.stop)
         await run_in_threadpool(supervisor.stop)
         store.close()
 

@@ -239,11 +239,11 @@ class Trainings:
         with reading(self._engine) as connection:
             return set(connection.scalars(sa.select(trainings.c.id).where(trainings.c.status.in_(ACTIVE))))
 
-    def candidates(self) -> list[tuple[str, str]]:
-        """Users and profiles for which something serves: whose training may be due."""
-        query = sa.select(tuner_heads.c.user, tuner_heads.c.profile).where(tuner_heads.c.version.is_not(None))
+    def candidates(self) -> dict[tuple[str, str], int]:
+        """Users and profiles for which a version serves: whose training may be due; and that version."""
+        query = sa.select(tuner_heads).where(tuner_heads.c.version.is_not(None)).order_by(tuner_heads.c.updated)
         with reading(self._engine) as connection:
-            return [(row.user, row.profile) for row in connection.execute(query.order_by(tuner_heads.c.updated))]
+            return {(row.user, row.profile): row.version for row in connection.execute(query)}
 
 
 _CANCELLED = json.dumps({"reason": "cancelled before it began"})
