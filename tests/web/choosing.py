@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from dqa.ids import new_id
 from dqa.record import EvaluationRecord
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class Pairs:
             return
         a, b = self._pairs[self.given]
         self.given += 1
-        body = {"test_id": f"t-{a.id}-{self.given}", "a": side(a), "b": side(b), "left": self.left, "why": "close"}
+        body = {"test_id": new_id("pair"), "a": side(a), "b": side(b), "left": self.left, "why": "close"}
         route.fulfill(json=body)
 
     def _note(self, request: Request) -> None:
@@ -73,7 +74,7 @@ def side(record: EvaluationRecord) -> dict[str, Any]:
 
 def asking(page: Page) -> None:
     """Waits until the page asks for a choice."""
-    page.wait_for_selector('.choose[data-state="asking"]', timeout=30_000)
+    page.wait_for_selector('.choose[data-state="asking"]', timeout=20_000)
 
 
 def frames(page: Page) -> list[int]:

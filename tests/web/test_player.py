@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -29,7 +29,7 @@ def settled(page: Page, numbers: list[int]) -> None:
 
 
 @pytest.fixture(scope="module")
-def counted(site: Site) -> Iterator[dict[str, EvaluationRecord]]:
+def counted(site: Site) -> dict[str, EvaluationRecord]:
     """Clips that show their own frame numbers: 32 frames at 16 fps, the same 3 s long, and at 24 fps."""
     clips = {
         "two": counting_clip(site.clips / "two.mp4", 32, 16),
@@ -40,7 +40,7 @@ def counted(site: Site) -> Iterator[dict[str, EvaluationRecord]]:
     }
     made = {name: evaluation(path, "counting") for name, path in clips.items()}
     site.record(*made.values())
-    yield made
+    return made
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_real_clips_stay_within_one_frame_for_ten_seconds(site: Site, page: Page
     assert max(off for _, off, _ in looks) <= FRAME + 1e-6
     assert sum(off < FRAME / 2 for _, off, _ in looks) >= 0.7 * len(looks), "mostly the very same frame"
     assert len({round(left / FRAME) for *_, left in looks}) >= 25, "it did play"
-    assert sum(b[2] < a[2] - 1 for a, b in zip(looks, looks[1:], strict=False)) >= 3, "and began again together"
+    assert sum(b[2] < a[2] - 1 for a, b in pairwise(looks)) >= 3, "and began again together"
 
 
 def test_nothing_moves_until_it_is_asked_to_where_less_motion_is_wanted(two: Page) -> None:
@@ -159,7 +159,7 @@ def test_the_shorter_clip_waits_on_its_last_frame_and_both_begin_again(
     late = [left for _, left, right in looks if right > 2 + 2 * FRAME]
     assert late, "the longer one plays on"
     assert min(late) >= 31 * FRAME - 1e-6
-    assert sum(b[2] < a[2] - 1 for a, b in zip(looks, looks[1:], strict=False)) >= 1
+    assert sum(b[2] < a[2] - 1 for a, b in pairwise(looks)) >= 1
 
 
 def test_a_clip_that_stops_by_itself_stops_the_other_until_both_go_on(two: Page) -> None:

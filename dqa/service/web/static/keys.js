@@ -3,6 +3,8 @@
 const OWN_TEXT = "input:not([type=checkbox]):not([type=range]):not([type=button]), textarea, select, [contenteditable]";
 const OWN_ARROWS = "input[type=range], [role=slider], select, [role=region][tabindex]";
 const PRESSED_BY = "button, a[href], input[type=checkbox], summary, select";
+let clicked = null; // the control that was last pressed by pointer; the keyboard is not using it
+
 const ARROWS = new Set(["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End"]);
 
 /**
@@ -10,9 +12,11 @@ const ARROWS = new Set(["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home
  * for arrows with Shift. A control that is being used by keyboard keeps the keys it needs.
  */
 export function listen(handlers) {
+  document.addEventListener("pointerdown", ({ target }) => (clicked = target instanceof Element ? target.closest(PRESSED_BY) : null), true);
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
     if (document.querySelector("dialog[open]")) return;
+    if (event.key === "Tab") clicked = null;
     const name = nameOf(event);
     const handler = handlers[name];
     if (!handler || wanted(event)) return;
@@ -36,6 +40,6 @@ function wanted(event) {
   if (!(target instanceof Element)) return false;
   if (target.closest(OWN_TEXT)) return true;
   if (ARROWS.has(event.key)) return Boolean(target.closest(OWN_ARROWS));
-  if (event.key === " " || event.key === "Enter") return Boolean(target.closest(PRESSED_BY)) && target.matches(":focus-visible");
-  return false;
+  const control = target.closest(PRESSED_BY);
+  return (event.key === " " || event.key === "Enter") && control !== null && control !== clicked;
 }
