@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from dqa.store.tables import tuner_heads, tuner_steps
 from dqa.taste.features import INDEX
 from dqa.taste.gate import Gate
 from dqa.taste.prior import DEFAULT
+from dqa.taste.style import Style
 from tests.store.test_choices import evaluation, fill
 
 SMOOTH = INDEX["dimension:motion_smoothness"]
@@ -317,6 +319,44 @@ def test_a_rollback_while_a_step_computes_is_not_undone_by_it(store: Store, monk
     output = store.tuner.step("u")
     assert (output["new_choices"], output["serving"]) == (0, 1), "the choice came before the rollback: it is set aside"
     assert len(store.tuner.history("u")) == 2
+
+
+def test_two_services_learn_from_each_choice_once(store: Store, settings: Settings) -> None:
+    choose(store, range(6))
+    services = [store, Store.open(settings), Store.open(settings)]
+    with ThreadPoolExecutor(6) as pool:
+        outputs = list(pool.map(lambda i: services[i % 3].tuner.step("u"), range(9)))
+    assert sorted(int(str(o["new_choices"])) for o in outputs) == [0] * 8 + [6]
+    assert len(store.tuner.history("u")) == 1
+    for other in services[1:]:
+        other.close()
+
+
+def test_choices_that_are_deleted_while_a_step_computes_are_not_learned_from(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choose(store, range(4))
+    compute = steps.make
+
+    def interrupted(seen: steps.Seen) -> list[steps.Made]:
+        made = compute(seen)
+        store.users.delete("u")
+        return made
+
+    monkeypatch.setattr(steps, "make", interrupted)
+    assert store.tuner.step("u")["choices_seen"] == 0
+    assert store.tuner.history("u") == []
+
+
+def test_a_style_that_changed_is_learned_with_at_the_next_step(store: Store) -> None:
+    learned(store, 3)
+    store.styles.put("u", own=Style.of(["warm light"]))
+    output = store.tuner.step("u")
+    assert (output["training_step"], output["new_choices"]) == (2, 0)
+    taste = store.tuner.current("u")
+    assert taste is not None
+    assert taste.style == Style.of(["warm light"])
+    assert store.tuner.step("u")["training_step"] == 2, "once"
 
 
 def test_a_step_that_never_gets_through_says_so(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
