@@ -128,7 +128,6 @@ def _position(taste: Taste) -> Iterator[str]:
 
 
 def _liked(taste: Taste) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    from dqa.taste.sides import likes_and_dislikes
+    from dqa.taste.explain import likes_and_dislikes
 
-    likes, dislikes = likes_and_dislikes(taste)
-    return tuple(likes), tuple(dislikes)
+    return likes_and_dislikes(taste)

@@ -14,17 +14,19 @@ from dqa.taste.taste import Taste
 EMBEDDING = "embedding"
 """What the embedding's features are told as: one thing, since nobody can tell them apart."""
 
-SURE, VERY_SURE = 1.645, 2.576
-"""Posterior deviations from 0 from which a weight is named (its 90 % interval leaves 0 out), and named with a strength
-(its 99 % interval does)."""
+LEANING, SURE, VERY_SURE = 1.0, 1.645, 2.576
+"""Posterior deviations of a weight from 0: named, but as what it seems; named (its 90 % interval leaves 0 out); named
+with its strength (its 99 % interval does)."""
 
 STRONG = 0.8
 """Log-odds for each quarter of a score: from here on a liking is strong."""
 
-LEARNED = 0.2
-"""Share of a weight's prior variance that the choices must have removed: else it is what others like, not this user."""
+LEARNED, MOVED = 0.2, 0.25
+"""Share of a weight's prior variance that the choices must have removed, or prior deviations that they must have moved
+it away from 0: else it is what others like, not this user."""
 
-_MOST = 6
+MOST = 6
+"""Features named; what is shown (the embedding) may come after them, as one thing."""
 
 _TOLD = tuple(name for group in ("scores", "look", "prompt", "style") for name in GROUPS[group])
 _MADE_OF = {"channel:benchmark": "dimension:", "channel:visionreward": "axis:"}
@@ -38,6 +40,23 @@ class Push:
     value: float
 
 
+@dataclass(frozen=True, slots=True)
+class Liking:
+    """One feature that speaks for and against clips.
+
+    Attributes:
+        like, dislike: the side of it that speaks for a clip, and the one against, in words; a trait that is there or
+            not is named on one side only, and empty on the other.
+        sureness: how many deviations its weight lies from 0.
+        strength: how strong, as far as that is sure, to be put after the words.
+    """
+
+    like: str
+    dislike: str
+    sureness: float
+    strength: str
+
+
 def pushes(weights: Vector, gaps: Vector) -> list[Push]:
     """The parts of ``weights @ gaps`` (both of shape (d,)), the strongest first; the embedding's together are one."""
     each = weights * gaps
@@ -46,29 +65,41 @@ def pushes(weights: Vector, gaps: Vector) -> list[Push]:
     return sorted([*found, Push(EMBEDDING, float(each[shown].sum()))], key=lambda push: -abs(push.value))
 
 
-def likes_and_dislikes(taste: Taste | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What pushes up and what pushes down for this user, the surest first; nothing for a taste that can't be used.
+def likings(taste: Taste | None) -> list[Liking]:
+    """What pushes clips up and down for this user, the surest first; nothing for a taste that can't be used.
 
-    A feature is named when the choices taught it (:data:`LEARNED`) and its weight is surely not 0 (:data:`SURE`);
-    "strongly" and "a little" are said only where the sign is beyond doubt (:data:`VERY_SURE`). A channel is left out
-    when a part of it is named.
+    A feature is named when this user's choices taught it (:data:`LEARNED`, :data:`MOVED`) and its weight leans away
+    from 0 (:data:`LEANING`). A channel is left out when a part of it is named.
     """
     if taste is None or not taste.usable or not taste.choices:
-        return (), ()
+        return []
     posterior = taste.posterior()
-    deviation = np.sqrt(np.diag(posterior.covariance))
+    deviation = np.sqrt(np.maximum(np.diag(posterior.covariance), 1e-12))
     learned = 1 - deviation**2 * posterior.prior_precision
-    ratio = {n: float(posterior.mean[INDEX[n]] / deviation[INDEX[n]]) for n in _TOLD if learned[INDEX[n]] >= LEARNED}
-    named = sorted((n for n, r in ratio.items() if abs(r) >= SURE), key=lambda n: (-abs(ratio[n]), n))
+    moved = np.sign(posterior.mean) * (posterior.mean - posterior.prior_mean) * np.sqrt(posterior.prior_precision)
+    ratio = posterior.mean / deviation
+    told = [i for i in map(INDEX.__getitem__, _TOLD) if learned[i] >= LEARNED or moved[i] >= MOVED]
+    named = [NAMES[i] for i in sorted(told, key=lambda i: -abs(ratio[i])) if abs(ratio[i]) >= LEANING]
     named = [n for n in named if not any(other.startswith(_MADE_OF.get(n, "\0")) for other in named)]
-    up: list[str] = []
-    down: list[str] = []
-    for name in named:
-        strength = _strength(float(posterior.mean[INDEX[name]]), ratio[name])
-        liked, disliked = _sides(name, ratio[name] > 0)
-        up += [liked + strength] if liked else []
-        down += [disliked + strength] if disliked else []
-    return (*up[:_MOST], *_shown(taste)), tuple(down[:_MOST])
+    found = [_liking(n, float(posterior.mean[INDEX[n]]), float(ratio[INDEX[n]])) for n in named[:MOST]]
+    return [*found, *_shown(taste)]
+
+
+def likes_and_dislikes(taste: Taste | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What is liked and what is disliked, in words, the surest first.
+
+    "(it seems)" is said of what leans one way only; "(strongly)", "(clearly)" or "(a little)" where the sign is beyond
+    doubt (:data:`VERY_SURE`).
+    """
+    found = likings(taste)
+    likes = tuple(liking.like + liking.strength for liking in found if liking.like)
+    dislikes = tuple(liking.dislike + liking.strength for liking in found if liking.dislike)
+    return likes, dislikes
+
+
+def _liking(name: str, mean: float, ratio: float) -> Liking:
+    like, dislike = _sides(name, ratio > 0)
+    return Liking(like, dislike, abs(ratio), _strength(abs(mean), abs(ratio)))
 
 
 def _sides(name: str, positive: bool) -> tuple[str, str]:
@@ -79,20 +110,24 @@ def _sides(name: str, positive: bool) -> tuple[str, str]:
     return (liked, disliked) if positive else (disliked, liked)
 
 
-def _strength(mean: float, ratio: float) -> str:
-    if abs(ratio) < VERY_SURE:
+def _strength(weight: float, sureness: float) -> str:
+    if sureness < SURE:
+        return " (it seems)"
+    if sureness < VERY_SURE:
         return ""
-    return " (strongly)" if abs(mean) >= STRONG else " (clearly)" if abs(mean) >= STRONG / 2 else " (a little)"
+    return " (strongly)" if weight >= STRONG else " (clearly)" if weight >= STRONG / 2 else " (a little)"
 
 
-def _shown(taste: Taste) -> tuple[str, ...]:
+def _shown(taste: Taste) -> list[Liking]:
     """Whether what is shown matters: the embedding's weights together, by Wald's test at about 1 %."""
     posterior, at = taste.posterior(), [INDEX[name] for name in GROUPS["embedding"]]
     mean, covariance = posterior.mean[at], posterior.covariance[np.ix_(at, at)]
     if 1 - float(np.mean(np.diag(covariance) * posterior.prior_precision[at])) < LEARNED:
-        return ()
+        return []
     distance = float(mean @ np.linalg.solve(covariance, mean))
     k = len(at)
     # Wilson and Hilferty 1931: the cube root of a chi-square over k is about normal.
     normal = ((distance / k) ** (1 / 3) - (1 - 2 / (9 * k))) / math.sqrt(2 / (9 * k))
-    return ("certain kinds of picture, by what is shown (embedding)",) if normal >= VERY_SURE else ()
+    if normal < VERY_SURE:
+        return []
+    return [Liking("certain kinds of picture, by what is shown (embedding)", "", normal, "")]

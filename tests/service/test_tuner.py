@@ -93,8 +93,8 @@ def test_learn_see_go_back_and_begin_anew(service: RunningService, store: Store)
         "likes", "dislikes", "held_out", "curve", "position", "patterns", "winning_patterns", "channel_weights",
         "confidence", "half_life", "adapter", "usable",
     }  # fmt: skip
-    assert "smooth motion" in learned["taste"]["likes"]
-    assert "jerky motion" in learned["taste"]["dislikes"]
+    assert "smooth motion (it seems)" in learned["taste"]["likes"]
+    assert "jerky motion (it seems)" in learned["taste"]["dislikes"]
     choose(store, range(12, 14), "mira")
     post(service, "/v1/tuner/steps", {"user": "mira"})
     back = post(service, "/v1/tuner/rollback", {"user": "mira"}).json()

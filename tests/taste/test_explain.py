@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from dqa.taste.choice import Choice
-from dqa.taste.explain import EMBEDDING, likes_and_dislikes, pushes
+from dqa.taste.explain import EMBEDDING, MOST, SURE, likes_and_dislikes, likings, pushes
 from dqa.taste.features import GROUPS, INDEX, NAMES
 from dqa.taste.learn import learn
 from dqa.taste.taste import Taste
@@ -47,21 +47,40 @@ def test_a_trait_that_is_not_wanted_is_only_disliked() -> None:
 def test_nothing_is_said_of_what_is_not_known() -> None:
     assert likes_and_dislikes(None) == ((), ())
     assert likes_and_dislikes(learn([], 1)) == ((), ())
-    few = taste(4, of("dimension:motion_smoothness"))
-    assert likes_and_dislikes(few) == ((), ())
     assert likes_and_dislikes(taste(150, of("look:pace")).model_copy(update={"features_version": 1})) == ((), ())
+
+
+def test_strength_is_said_only_of_what_is_sure() -> None:
+    few = likes_and_dislikes(taste(12, of("dimension:motion_smoothness")))
+    assert few[0]
+    assert not any(word in text for text in (*few[0], *few[1]) for word in ("strongly", "clearly", "a little"))
+    for liking in likings(taste(150, of("dimension:motion_smoothness"))):
+        assert (liking.strength == " (it seems)") == (liking.sureness < SURE)
 
 
 def test_the_opinion_of_others_is_not_said_to_be_this_user_s() -> None:
     known = taste(6, of("look:pace"))
-    sure = tuple(3.0 if name == "look:warmth" else mean for name, mean in zip(NAMES, known.mean, strict=True))
-    assert not any("warm" in like for like in likes_and_dislikes(known.model_copy(update={"mean": sure}))[0])
+    everybody = {"mean": tuple(3.0 if name == "look:warmth" else 0.0 for name in NAMES)}
+    told = known.model_copy(update={**everybody, "prior_mean": everybody["mean"]})
+    assert likes_and_dislikes(told) == ((), ())
+    mine = known.model_copy(update=everybody)
+    assert likes_and_dislikes(mine)[0] == ("warm colours (strongly)",)
 
 
-def test_random_choices_seldom_make_a_liking() -> None:
+def test_random_choices_seldom_make_a_sure_liking() -> None:
     rng = np.random.default_rng(1)
-    said = [sum(map(len, likes_and_dislikes(taste(100, lambda _: float(rng.random()), seed)))) for seed in range(10)]
-    assert np.mean(said) < 6  # of 31 features, one in ten at the 90 % level, each said on two sides
+    found = [likings(taste(100, lambda _: float(rng.random()), seed)) for seed in range(8)]
+    assert np.mean([sum(liking.sureness >= SURE for liking in each) for each in found]) < 3.1  # one in ten of 31
+    assert not any("strongly" in liking.strength for each in found for liking in each)
+
+
+def test_bounded_and_a_channel_gives_way_to_its_parts() -> None:
+    everything = likings(taste(300, lambda v: float(v.sum())))
+    assert 1 < len(everything) <= MOST + 1
+    benchmark = taste(150, lambda v: float(v[INDEX["channel:benchmark"]] + v[INDEX["dimension:imaging_quality"]]))
+    likes, _ = likes_and_dislikes(benchmark)
+    assert any("sharp" in like for like in likes)
+    assert not any("measured quality" in like for like in likes)
 
 
 def test_what_is_shown_is_told_as_one_thing() -> None:

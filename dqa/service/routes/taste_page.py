@@ -9,7 +9,7 @@ from dqa.service.context import ServiceDep
 from dqa.service.routes.tuner import state
 from dqa.service.web import ViewerDep, page, plots, taste_words
 from dqa.synthesis import WEIGHTS
-from dqa.taste.sides import pushes
+from dqa.taste.explain import likings
 
 router = APIRouter(include_in_schema=False)
 
@@ -25,7 +25,7 @@ def taste(viewer: ViewerDep, service: ServiceDep) -> Response:
         section="taste",
         told=told,
         taste=told.taste,
-        sides=pushes(kept) if kept is not None else [],
+        sides=likings(kept),
         plot=plots.learning_curve(told.taste.curve if told.taste else ()),
         frame=plots,
         say=taste_words,

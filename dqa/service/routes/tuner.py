@@ -20,7 +20,7 @@ from dqa.service.tuner_schemas import (
     VersionView,
 )
 from dqa.store.tuner import Version
-from dqa.taste.sides import likes_and_dislikes
+from dqa.taste.explain import likes_and_dislikes
 from dqa.taste.taste import Taste
 
 router = APIRouter(prefix="/v1/tuner", tags=["choices"], responses=EVERYWHERE)
