@@ -12,9 +12,17 @@ import pytest
 
 from dqa.channels.visionreward.measured import MeasuredVisionReward
 from dqa.config import Settings
-from dqa.errors import Cancelled, InsufficientMemory, InvalidPrompt, MediaNotFound, ModelUnavailable
+from dqa.errors import (
+    Cancelled,
+    InsufficientMemory,
+    InvalidPrompt,
+    MediaNotFound,
+    ModelUnavailable,
+    VersionNotFound,
+)
 from dqa.evaluator import CHANNELS, Evaluator
 from dqa.record import EvaluationRecord
+from dqa.taste.learn import learn
 from tests.conftest import CLIPS
 
 CLIP = CLIPS / "wan21_04_base.mp4"
@@ -113,3 +121,15 @@ def test_profiles_that_can_not_be_used_are_refused(tmp_path: Path) -> None:
         Evaluator(Settings(home=tmp_path, profile="rtx3090"))
     with pytest.raises(InsufficientMemory):
         Evaluator(Settings(home=tmp_path, budget_gb=0.01))
+
+
+def test_a_version_of_a_taste_that_is_gone_is_never_replaced_by_another(tmp_path: Path) -> None:
+    serving = learn([], 9)
+    tastes = {None: serving, 2: serving.model_copy(update={"version": 2, "features_version": 1}), 0: None}
+    evaluator = Evaluator(Settings(home=tmp_path), taste=lambda _user, _profile, version: tastes.get(version))
+    with pytest.raises(VersionNotFound, match=r"version 3 .* not kept"):
+        evaluator.evaluate(CLIP, PROMPT, taste_version=3)
+    with pytest.raises(VersionNotFound, match=r"version 2 .* earlier version of DQA"):
+        evaluator.evaluate(CLIP, PROMPT, taste_version=2)
+    assert evaluator.evaluate(CLIP, PROMPT, taste_version=0, channels=["preference"]).reproduce.taste_version is None
+    assert evaluator.evaluate(CLIP, PROMPT, channels=["preference"]).reproduce.taste_version == 9
