@@ -59,7 +59,7 @@ def serves(state: State) -> str:
     if state.serving is None:
         return f"{where}: no version serves, and {state.choices} choices are set aside; dqa tuner rollback undoes it"
     if state.taste is None:
-        return f"{where}: version {state.serving} should serve, but is damaged; dqa tuner step makes a new one"
+        return f"{where}: version {state.serving} can't be read any more; dqa tuner step makes a new one"
     if not state.taste.usable:
         return f"{where}: version {state.serving} is of an earlier version of DQA; dqa tuner step makes it anew"
     return f"{where}: version {state.taste.version} serves"

@@ -30,7 +30,7 @@ def rolled_back(connection: sa.Connection, user: str, version: int | None, profi
 
     Raises:
         VersionNotFound: there is no such version, or none before.
-        NotRestorable: it was rejected, or its taste is not kept any more or damaged.
+        NotRestorable: it was rejected, or its taste is not kept any more or unreadable.
     """
     versions = list_versions(connection, user)
     if not versions:
@@ -95,7 +95,9 @@ def _check(connection: sa.Connection, user: str, wanted: Version, versions: Sequ
     if not wanted.kept:
         raise NotRestorable(f"the taste of version {wanted.version} is not kept any more", fix=f"kept are {kept}")
     if read_taste(connection, user, wanted.version) is None:
-        raise NotRestorable(f"the stored taste of version {wanted.version} is damaged", fix=f"kept are {kept}")
+        raise NotRestorable(
+            f"the stored taste of version {wanted.version} can't be read any more", fix=f"kept are {kept}"
+        )
 
 
 def _nothing(profile: str | None) -> VersionNotFound:

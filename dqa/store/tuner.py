@@ -188,7 +188,7 @@ class Tuner:
 
         Raises:
             VersionNotFound: there is no such version, or none before.
-            NotRestorable: it was rejected, or its taste is not kept any more or damaged.
+            NotRestorable: it was rejected, or its taste is not kept any more or unreadable.
             Conflict: the key came with another content before.
         """
         with writing(self._engine) as connection:

@@ -146,7 +146,10 @@ def read_taste(connection: sa.Connection, user: str, version: int) -> Taste | No
         return None
     taste = parse_taste(row.taste)
     if taste is None or (taste.version, taste.profile) != (version, row.profile):
-        log.warning("a stored taste is damaged; dqa tuner step makes a new one", version=version)
+        log.warning(
+            "a stored taste can't be read: damaged, or of an early version of DQA; dqa tuner step makes a new one",
+            version=version,
+        )
         return None
     return taste
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,6 +20,7 @@ from dqa.store import Store, steps
 from dqa.store.engine import create
 from dqa.store.heads import Range, merged, within
 from dqa.store.keys import IdempotencyKey
+from dqa.store.migrate import alembic_config
 from dqa.store.restore import NotRestorable
 from dqa.store.selections import Selection
 from dqa.store.tables import tuner_heads, tuner_steps
@@ -299,6 +301,46 @@ def test_steps_of_a_database_without_heads_serve_as_they_did(store: Store, setti
     assert store.tuner.step("u")["new_choices"] == 0
     store.tuner.rollback("u")
     assert serving(store) == 1
+
+
+OLD_TASTE = {
+    "version": 1, "features_version": 1, "features": ["axis:motion"], "choices": 3, "loss": 0.5, "confidence": 0.1,
+    "typical": [0.0], "mean": [0.3], "covariance": [[0.1]], "patterns": [],
+}  # fmt: skip
+"""As the first version that learned from choices kept it."""
+
+
+def test_a_database_of_the_first_tuner_goes_on_and_learns_its_choices_anew(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    engine = create(settings.database)
+    with engine.begin() as connection:
+        config = alembic_config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0002")
+        told = {"training_step": 1, "loss": 0.5, "new_patterns": [], "model_confidence": 0.1, "choices_seen": 3}
+        told |= {"new_choices": 3, "unresolved": [], "patterns": [], "loss_trend": [0.5]}
+        for i in range(3):
+            insert = "INSERT INTO selections (user, test_id, a, b, chosen, source, created) VALUES (?,?,?,?,?,?,?)"
+            row = ("u", f"old{i}", f"ev_embeddedu{i}a", f"ev_embeddedu{i}b", "a", "http", "2026-01-01T00:00:00Z")
+            connection.exec_driver_sql(insert, row)
+        connection.exec_driver_sql(
+            "INSERT INTO tuner_steps (user, version, created, consumed, output, taste) VALUES (?,?,?,?,?,?)",
+            ("u", 1, "2026-01-01T00:00:00Z", 3, json.dumps(told), json.dumps(OLD_TASTE)),
+        )
+    engine.dispose()
+    store = Store.open(settings)
+    for i in range(3):
+        for side, smooth in (("a", 0.9), ("b", 0.3)):
+            store.save_record(evaluation(f"embeddedu{i}{side}", smooth), Path("a.mp4"))
+    assert serving(store) == 1
+    assert store.tuner.current("u") is None, "weights of other features judge nothing"
+    assert store.tuner.history("u")[0]["loss"] == 0.5
+    output = store.tuner.step("u")
+    assert (output["training_step"], output["new_choices"], output["choices_seen"]) == (2, 0, 3)
+    taste = store.tuner.current("u")
+    assert taste is not None
+    assert taste.usable
+    store.close()
 
 
 # -- what comes in between, and what comes twice
