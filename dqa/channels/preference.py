@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
 from pydantic import JsonValue
 
 from dqa.channels.contract import ChannelFacts, EvaluationContext
@@ -14,9 +12,10 @@ from dqa.measure.observation import Observation
 from dqa.models.pool import ModelPool
 from dqa.prompt.parse import Prompt
 from dqa.record import ChannelResult, Evidence, ModelIdentity
+from dqa.taste import naming
 from dqa.taste.bradley_terry import Posterior
-from dqa.taste.features import FEATURES_VERSION, NAMES, Judged, Vector, features
-from dqa.taste.naming import words
+from dqa.taste.explain import Push, pushes
+from dqa.taste.features import FEATURES_VERSION, INDEX, Judged, Vector, features
 from dqa.taste.taste import KNOWN_ENOUGH, Taste
 
 _NAMED = 3
@@ -28,18 +27,6 @@ _FAINT = 0.02
 _Z90 = 1.645
 
 
-@dataclass(frozen=True, slots=True)
-class _Push:
-    """What one thing about the clip adds to the margin, in log-odds, and what it is called."""
-
-    called: str
-    value: float
-
-    def evidence(self) -> Evidence:
-        side = "speaks for it" if self.value > 0 else "speaks against it"
-        return Evidence(text=f"{side}: {self.called} ({self.value:+.2f})")
-
-
 class TastePreference:
     """The chance that the clip beats a typical one of this user's, from the light taste model.
 
@@ -48,7 +35,7 @@ class TastePreference:
     """
 
     facts: ClassVar[ChannelFacts] = ChannelFacts(
-        name="preference", question="Will this user like it?", needs_prompt=False, stills=True
+        name="preference", question="Will this user like it?", needs_prompt=True, stills=True
     )
 
     def __init__(self, pool: ModelPool, components: tuple[str, ...] = ()) -> None:
@@ -94,15 +81,17 @@ class TastePreference:
     ) -> ChannelResult:
         mean, deviation = posterior.margin(offset)
         score = _chance(mean / math.sqrt(1 + math.pi * deviation**2 / 8))
-        pushes = _pushes(posterior, offset)
-        named = (*_strongest(pushes, 1.0), *_strongest(pushes, -1.0))
-        evidence = tuple(push.evidence() for push in named) or (Evidence(text="it is like this user's typical clip"),)
+        strongest = [push for push in pushes(posterior.mean, offset) if abs(push.value) > _FAINT]
+        named = [*_of_sign(strongest, 1.0), *_of_sign(strongest, -1.0)]
+        evidence = tuple(Evidence(text=_words(push, offset)) for push in named) or (
+            Evidence(text="it is like this user's typical clip"),
+        )
         told = "; ".join(item.text for item in evidence)
         found: dict[str, JsonValue] = {
             "margin": mean,
             "deviation": deviation,
             "interval": [_chance(mean + sign * _Z90 * deviation) for sign in (-1, 1)],
-            "pushes": {push.called: push.value for push in named},
+            "pushes": {push.feature: push.value for push in named},
         }
         return ChannelResult(
             status="ok",
@@ -150,19 +139,16 @@ def _reward(
     return None, f"; the language model's reward is missing: {context.rewards.why() or 'it gave none'}"
 
 
-def _pushes(posterior: Posterior, offset: Vector) -> list[_Push]:
-    """What each thing adds, in the order of the features; things called the same are one."""
-    sums: dict[str, float] = {}
-    for name, weight, gap in zip(NAMES, posterior.mean.tolist(), offset.tolist(), strict=True):
-        called = words(name, "high" if gap > 0 else "low")
-        sums[called] = sums.get(called, 0.0) + weight * gap
-    return [_Push(called, value) for called, value in sums.items()]
+def _of_sign(strongest: list[Push], sign: float) -> list[Push]:
+    """The first few that push in one direction."""
+    return [push for push in strongest if sign * push.value > 0][:_NAMED]
 
 
-def _strongest(pushes: list[_Push], sign: float) -> list[_Push]:
-    """Those that push most in one direction, strongest first."""
-    order = np.argsort([-sign * push.value for push in pushes], kind="stable")[:_NAMED]
-    return [pushes[i] for i in order if sign * pushes[i].value > _FAINT]
+def _words(push: Push, offset: Vector) -> str:
+    side = "for" if push.value > 0 else "against"
+    at = INDEX.get(push.feature)
+    what = "what is shown" if at is None else naming.words(push.feature, "high" if offset[at] > 0 else "low")
+    return f"speaks {side} it: {what} ({push.value:+.2f})"
 
 
 def _chance(margin: float) -> float:

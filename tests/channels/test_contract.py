@@ -127,8 +127,8 @@ def test_a_picture_is_judged_or_abstained_from(channel: Channel, picture: Observ
 
 
 def test_what_no_model_can_see_is_abstained_from(channel: Channel, desert: Observation) -> None:
-    if not channel.facts.needs_prompt:
-        pytest.skip("the prompt plays no part")
+    if not channel.facts.needs_prompt or channel.facts.name == "preference":
+        pytest.skip("the prompt plays no part, or is one thing among many")
     result = channel.evaluate(desert, parse_prompt("justice, irony and the passing of qwertzuiop"), CONTEXT)
     assert result.status == "abstained"
     assert result.score is None

@@ -98,7 +98,7 @@ def test_after_enough_choices_it_gives_a_chance_and_its_reasons() -> None:
     interval = good.raw["interval"]
     assert isinstance(interval, list)
     assert cast("float", interval[0]) < good.score < cast("float", interval[1])
-    assert list(cast("dict[str, float]", good.raw["pushes"])) == ["smooth motion"]
+    assert list(cast("dict[str, float]", good.raw["pushes"])) == ["dimension:motion_smoothness"]
 
 
 def test_what_was_not_judged_moves_nothing() -> None:

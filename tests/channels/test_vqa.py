@@ -190,6 +190,7 @@ def test_the_published_score_by_hand() -> None:
 def test_axes_reasons_and_advice_come_from_the_questions_that_failed(vlm: ScriptedVlm, judge: Judge) -> None:
     vlm.p_yes = lambda q: 0.1 if "lighting" in q else 0.9
     result = judge(name="visionreward")
+    assert set(result.raw["look"]) == {"brightness", "contrast", "colourfulness", "warmth", "pace"}  # type: ignore[arg-type]
     assert result.axes is not None
     aesthetic = result.axes["aesthetic"]
     assert aesthetic.score is not None

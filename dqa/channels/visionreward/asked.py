@@ -7,6 +7,7 @@ mission's weights. The questions that failed are the reasons, in their own words
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import ClassVar, cast
 
 from pydantic import JsonValue
@@ -15,6 +16,7 @@ from dqa.channels.contract import ChannelFacts, EvaluationContext
 from dqa.channels.seeing import even_choice
 from dqa.channels.visionreward.axes import AXES, MOTION_LOW
 from dqa.channels.visionreward.checklist import Checklist, Question, checklist, published_score
+from dqa.measure.look import look
 from dqa.measure.observation import Observation
 from dqa.models.pool import ModelPool
 from dqa.models.roles import VisionLanguageModel, YesNo
@@ -84,7 +86,7 @@ class AskedVisionReward:
         return ModelIdentity(id="visionreward-checklist", licence="Apache-2.0", weakness=weakness, parts=(judge,))
 
     def evaluate(self, observation: Observation, prompt: Prompt, context: EvaluationContext) -> ChannelResult:
-        """Judges one clip; ``raw`` holds P(yes) to each question and the score in its published form."""
+        """Judges one clip; ``raw`` holds P(yes) to each question, the published score, and the look."""
         frames = even_choice(observation.stills, MAX_FRAMES)
         screened = screen(prompt.text)
         if not frames:
@@ -99,7 +101,8 @@ class AskedVisionReward:
             return ChannelResult(
                 status="abstained", reason="the model answered too few questions with yes or no", model=self.model
             )
-        return self._judged(items, answers, context, tampered=screened.suspicious)
+        found = self._judged(items, answers, context, tampered=screened.suspicious)
+        return found.model_copy(update={"raw": found.raw | {"look": dict(asdict(look(observation)))}})
 
     def _judged(
         self, items: Checklist, answers: Sequence[YesNo | None], context: EvaluationContext, *, tampered: bool
