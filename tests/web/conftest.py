@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from dqa.record import EvaluationRecord
 from tests.report.browser import CHROMIUM
-from tests.web.site import Site, running_site
+from tests.web.counting import counting_clip
+from tests.web.site import Site, evaluation, running_site
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -21,6 +23,21 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A service whose store holds the real clips; tests that choose do so as users of their own."""
     with running_site(tmp_path_factory.mktemp("site")) as started:
         yield started
+
+
+@pytest.fixture(scope="package")
+def counted(site: Site) -> dict[str, EvaluationRecord]:
+    """Clips that show their own frame numbers: 32 frames at 16 fps, the same 3 s long, and at 24 fps."""
+    clips = {
+        "two": counting_clip(site.clips / "two.mp4", 32, 16),
+        "also two": counting_clip(site.clips / "also.mp4", 32, 16, first=100),
+        "three": counting_clip(site.clips / "three.mp4", 48, 16),
+        "fine": counting_clip(site.clips / "fine.mp4", 48, 24),
+        "webm": counting_clip(site.clips / "w.webm", 32, 16, "libvpx", first=100),
+    }
+    made = {name: evaluation(path, "counting", user="counting") for name, path in clips.items()}
+    site.record(*made.values())
+    return made
 
 
 # Of this package and no longer: while it runs, no other test could start an event loop.

@@ -9,8 +9,8 @@ import pytest
 
 from dqa.record import EvaluationRecord
 from tests.web.choosing import Pairs, asking, seen, watch_frames
-from tests.web.counting import counting_clip, shown
-from tests.web.site import Site, evaluation
+from tests.web.counting import shown
+from tests.web.site import Site
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -26,21 +26,6 @@ def settled(page: Page, numbers: list[int]) -> None:
         page.wait_for_timeout(25)
     page.wait_for_timeout(150)
     assert shown(page) == numbers
-
-
-@pytest.fixture(scope="module")
-def counted(site: Site) -> dict[str, EvaluationRecord]:
-    """Clips that show their own frame numbers: 32 frames at 16 fps, the same 3 s long, and at 24 fps."""
-    clips = {
-        "two": counting_clip(site.clips / "two.mp4", 32, 16),
-        "also two": counting_clip(site.clips / "also.mp4", 32, 16, first=100),
-        "three": counting_clip(site.clips / "three.mp4", 48, 16),
-        "fine": counting_clip(site.clips / "fine.mp4", 48, 24),
-        "webm": counting_clip(site.clips / "w.webm", 32, 16, "libvpx", first=100),
-    }
-    made = {name: evaluation(path, "counting") for name, path in clips.items()}
-    site.record(*made.values())
-    return made
 
 
 @pytest.fixture

@@ -146,14 +146,14 @@ async function tell(letter, prediction) {
 
 /** In the background: a failure is no reason to stop choosing, since the choice itself is kept. */
 async function learn() {
-  const count = find(".count", root);
-  try {
-    const step = await send("/v1/tuner/steps", { user: viewer.user });
-    const seen = step.choices_seen;
-    count.textContent = `${seen} choice${seen === 1 ? "" : "s"} learned from so far.`;
-  } catch (error) {
-    count.textContent = `Your choice is kept. It will be learned from later: ${error.message}`;
-  }
+  const about = pair;
+  const words = await send("/v1/tuner/steps", { user: viewer.user }).then(
+    ({ choices_seen: seen }) => `${seen} choice${seen === 1 ? "" : "s"} learned from so far.`,
+    (error) => `Your choice is kept. It will be learned from later: ${error.message}`,
+  );
+  // Who has gone on already has the next pair: fetched now, that very pair would come a second time.
+  if (pair !== about || root.dataset.state !== "chosen") return;
+  find(".count", root).textContent = words;
   prefetch();
 }
 
