@@ -208,8 +208,8 @@ def flood(users: list[User]) -> None:
             harm.append(one.accuracy(ours(one, 60)[0]) - one.accuracy(ours(flooded, 210)[0]))
         served = np.array(harm) * promoted
         print(
-            f"150 {name} votes by script on 60 choices: promoted {np.mean(promoted):.0%}; accuracy lost by what serves "
-            f"{served.mean():.3f} (worst {served.max():.3f}), without the gate {np.mean(harm):.3f} (worst {max(harm):.3f})"
+            f"150 {name} votes by script on 60 choices: promoted {np.mean(promoted):.1%}; accuracy lost by what serves "
+            f"{served.mean():.3f} (worst {served.max():.3f}), without a gate {np.mean(harm):.3f} ({max(harm):.3f})"
         )
 
 

@@ -24,10 +24,9 @@ SIDE_PRECISION = 4.0
 EVIDENCE_ROUNDS, EVIDENCE_COUNT = 3, 0.25
 """Refits in which a user's own choices move the precisions, and as how many users the population's count in that."""
 
-SILENT = 1e6
-"""Precision of a feature that may say nothing: its weight stays 0."""
-
 ADAPTER = INDEX["adapter:reward"]
+
+_CERTAIN = 1e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +82,9 @@ def recipe(choices: Sequence[Choice], population: Population, adapter: bool = Fa
         adapter: whether the adapter's reward may speak.
     """
     differences, outcomes = numbers(choices)
-    mean, precision = _prior(population, differences[:, ADAPTER], adapter)
+    if not adapter:
+        differences[:, ADAPTER] = 0.0
+    mean, precision = _prior(population, differences[:, ADAPTER])
     draft = Recipe(differences, outcomes, caps(choices), mean, precision)
 
     def refit(n: int, weights: Array) -> Posterior:
@@ -103,15 +104,15 @@ def numbers(choices: Sequence[Choice]) -> tuple[Array, Array]:
     )
 
 
-def _prior(population: Population, rewards: Array, adapter: bool) -> tuple[Array, Array]:
-    """The prior's mean and precision, d + 1: the reward's in units of its own spread over the pairs that have it."""
+def _prior(population: Population, rewards: Array) -> tuple[Array, Array]:
+    """The prior's mean and precision, d + 1; the reward's are in units of its own spread over the pairs that have it.
+
+    Without rewards its weight is 0 and all but certain: it says nothing, whatever a clip has.
+    """
     mean, precision = np.append(population.mean, 0.0), np.append(population.precision, SIDE_PRECISION)
     unit = float(np.sqrt(np.mean(rewards[rewards != 0] ** 2))) if rewards.any() else 0.0
-    if adapter and unit > 0:
-        mean[ADAPTER] /= unit
-        precision[ADAPTER] *= unit**2
-    else:
-        mean[ADAPTER], precision[ADAPTER] = 0.0, SILENT
+    mean[ADAPTER] = mean[ADAPTER] / unit if unit else 0.0
+    precision[ADAPTER] *= unit**2 if unit else _CERTAIN
     return mean, precision
 
 

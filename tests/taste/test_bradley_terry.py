@@ -99,3 +99,55 @@ def test_contradicting_choices_cancel_and_a_slip_is_forgiven() -> None:
     slipped = fit(x, np.array([1.0] * 30 + [0.0]), MEAN, PRECISION)
     assert slipped.probability(x[0]) > 0.8
     assert math.isfinite(slipped.loss or math.nan)
+
+
+def test_the_posterior_is_the_one_that_quadrature_finds() -> None:
+    """Two features, 40 choices: mean and covariance against a sum over a fine grid."""
+    x, y = choices(40, 5, TASTE)
+    x = x[:, :2]
+    mean, precision = np.array([0.2, -0.1]), np.array([2.0, 1.0])
+    found = fit(x, y, mean, precision)
+    axis = np.linspace(-4, 4, 321)
+    grid = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)
+    p = LAPSE + (1 - 2 * LAPSE) / (1 + np.exp(-grid @ x.T))
+    log = np.log(np.where(y == 1, p, 1 - p)).sum(axis=1) - 0.5 * ((grid - mean) ** 2 @ precision)
+    weights = np.exp(log - log.max())
+    weights /= weights.sum()
+    exact = weights @ grid
+    spread = (grid - exact).T @ ((grid - exact) * weights[:, None])
+    assert np.allclose(grid[np.argmax(log)], found.mean, atol=0.03)
+    assert np.allclose(exact, found.mean, atol=0.6 * np.sqrt(np.diag(spread)).min())
+    assert np.allclose(np.sqrt(np.diag(spread)), np.sqrt(np.diag(found.covariance)), rtol=0.25)
+    probe = np.array([0.7, 0.4])
+    chance = weights @ (LAPSE + (1 - 2 * LAPSE) / (1 + np.exp(-grid @ probe)))
+    assert found.probability(probe) == pytest.approx(float(chance), abs=0.03)
+
+
+def test_without_lapse_and_mean_it_is_ridge_logistic_regression(monkeypatch: pytest.MonkeyPatch) -> None:
+    linear_model = pytest.importorskip("sklearn.linear_model")
+    monkeypatch.setattr("dqa.taste.bradley_terry.LAPSE", 0.0)
+    x, y = choices(80, 6, TASTE)
+    ours = fit(x, y, np.zeros(D), np.full(D, 10.0))
+    theirs = linear_model.LogisticRegression(C=0.1, fit_intercept=False, tol=1e-10, max_iter=1000).fit(x, y)
+    assert np.allclose(ours.mean, theirs.coef_[0], atol=1e-5)
+
+
+def test_features_that_no_choice_tells_apart_keep_their_prior_and_do_not_disturb() -> None:
+    x, y = choices(50, 7, TASTE)
+    blind = x.copy()
+    blind[:, [1, 3]] = 0
+    whole, part = fit(blind, y, MEAN + 0.3, PRECISION), fit(x[:, [0, 2, 4]], y, MEAN[:3] + 0.3, PRECISION[:3])
+    assert whole.mean[[1, 3]] == pytest.approx(0.3)
+    assert np.diag(whole.covariance)[[1, 3]] == pytest.approx(1 / PRECISION[0])
+    assert np.allclose(whole.mean[[0, 2, 4]], part.mean)
+    assert np.allclose(whole.covariance[np.ix_([0, 2, 4], [0, 2, 4])], part.covariance)
+
+
+@given(st.integers(0, 10_000), st.integers(1, 40))
+def test_where_the_search_starts_and_how_many_are_asked_at_once_does_not_matter(seed: int, n: int) -> None:
+    x, y = choices(n, seed, TASTE)
+    cold = fit(x, y, MEAN, PRECISION)
+    warm = fit(x, y, MEAN, PRECISION, start=cold.mean + 0.05)
+    assert np.allclose(cold.mean, warm.mean, atol=1e-4)
+    assert np.allclose(cold.probabilities(x), [cold.probability(row) for row in x])
+    assert np.allclose(cold.known_shares(x), [cold.known_share(row) for row in x])

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import math
+import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dqa.taste.choice import Choice
 from dqa.taste.features import NAMES, difference
+from dqa.taste.gate import gate
 from dqa.taste.learn import learn
+from dqa.taste.prior import DEFAULT
+from dqa.taste.recipe import recipe
 from dqa.taste.taste import Taste
 from dqa.taste.wilson import wilson
+from tests.taste.simulated import made
 
 MOTION = NAMES.index("dimension:motion_smoothness")
 
@@ -52,6 +58,7 @@ def test_what_was_not_judged_says_nothing() -> None:
     assert difference(clip(1, (MOTION,)), clip(2))[MOTION] == 0
 
 
+@settings(deadline=None, max_examples=20)
 @given(st.integers(0, 30))
 def test_a_taste_survives_being_kept(n: int) -> None:
     taste = learn(lover_of_smooth_motion(n), version=3)
@@ -67,3 +74,99 @@ def test_wilson_holds_the_share(of: int, data: st.DataObject) -> None:
     count = data.draw(st.integers(0, of))
     low, high = wilson(count, of)
     assert -1e-9 <= low <= count / of <= high <= 1 + 1e-9
+
+
+def test_the_same_log_makes_the_same_taste_to_the_last_digit() -> None:
+    first, again = (learn(made(3, 90), 7, profile="embedded") for _ in range(2))
+    assert first.model_dump_json() == again.model_dump_json()
+
+
+def test_it_fills_what_a_page_shows() -> None:
+    taste = learn(made(3, 120), 2)
+    assert taste.held_out is not None
+    assert taste.held_out.pairs == 120
+    assert taste.held_out.accuracy > 0.6
+    assert taste.curve[-1].choices == 120
+    assert taste.effective_choices == pytest.approx(120)
+    assert taste.half_life is None
+    assert taste.adapter is None
+    assert 0.25 < taste.confidence < 1
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.permutations(range(30)), st.lists(st.booleans(), min_size=30, max_size=30))
+def test_neither_the_order_nor_which_clip_is_called_a_matters(order: list[int], swapped: list[bool]) -> None:
+    choices = made(4, 30)
+    turned = {"a": "b", "b": "a", "tie": "tie"}
+    other = [
+        replace(c, a=c.b, b=c.a, chosen=turned[c.chosen], clips=c.clips[::-1]) if swap else c
+        for c, swap in zip((choices[i] for i in order), swapped, strict=True)
+    ]
+    one, two = learn(choices, 1), learn(other, 1)
+    assert np.allclose(one.mean, two.mean, atol=1e-6)
+    assert np.allclose(one.covariance, two.covariance, atol=1e-6)
+
+
+def test_repeating_a_choice_counts_three_times_at_most() -> None:
+    base, again = made(5, 20), made(5, 20)[0]
+    three, many = (learn([*base[1:], *[again] * n], 1) for n in (3, 200))
+    assert np.allclose(three.mean, many.mean, atol=1e-6)
+    assert many.effective_choices == pytest.approx(three.effective_choices)
+    assert many.choices == 219
+
+
+def test_contradictions_on_a_pair_say_that_it_is_close() -> None:
+    one = made(6, 1)[0]
+    other = replace(one, chosen="b" if one.chosen == "a" else "a")
+    tie = replace(one, chosen="tie")
+    prior = learn([], 1).posterior().probability(difference(one.a, one.b))
+    for pair in ([one, other], [tie, tie]):
+        chance = learn(pair, 1).posterior().probability(difference(one.a, one.b))
+        assert abs(chance - 0.5) <= abs(prior - 0.5) + 1e-9
+
+
+def test_a_taste_for_the_left_side_does_not_leak_into_the_taste() -> None:
+    """A user who takes the left clip nine times in ten, and a feature that happens to be higher on the left."""
+    rng = np.random.default_rng(8)
+    choices: list[Choice] = []
+    for _ in range(150):
+        a, b = clip(int(rng.integers(10**6))), clip(int(rng.integers(10**6)))
+        left = "a" if rng.random() < 0.5 else "b"
+        (a if left == "a" else b)[MOTION] += 0.5
+        chosen = left if rng.random() < 0.9 else ("b" if left == "a" else "a")
+        choices.append(Choice(a, b, chosen, left=left))
+    knowing, blind = learn(choices, 1), learn([replace(c, left=None) for c in choices], 1)
+    assert knowing.position is not None
+    assert knowing.position.biased
+    assert abs(knowing.mean[MOTION]) < 0.6 * abs(blind.mean[MOTION])
+    assert len(knowing.mean) == len(NAMES)
+
+
+def test_features_that_are_missing_or_broken_keep_the_prior() -> None:
+    choices = made(7, 40)
+    for c in choices:
+        c.a[MOTION], c.b[MOTION + 1] = math.nan, math.inf
+    taste, nothing = learn(choices, 1), learn([], 1)
+    for i in (MOTION, MOTION + 1):
+        assert taste.mean[i] == nothing.mean[i]
+    assert taste.typical[MOTION] is not None
+    assert all(math.isfinite(x) for x in taste.mean)
+    assert learn([Choice(clip(1) * math.nan, clip(2), "a")], 1).mean == nothing.mean
+
+
+def test_a_refit_at_a_thousand_choices_takes_ten_milliseconds_of_cpu() -> None:
+    settled = recipe(made(9, 1000), DEFAULT)
+    took = []
+    for _ in range(7):
+        began = time.process_time()
+        settled.fitted()
+        took.append(time.process_time() - began)
+    assert min(took) <= 0.010
+
+
+def test_a_step_at_a_thousand_choices_takes_about_a_second_of_cpu_at_most() -> None:
+    choices = made(9, 1000)
+    began = time.process_time()
+    learn(choices, 1)
+    gate(choices, choices[:990])
+    assert time.process_time() - began <= 1.2
