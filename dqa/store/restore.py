@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from dqa.errors import Conflict, VersionNotFound
 from dqa.store.heads import Head, find, heads_of, merged, within
-from dqa.store.tables import selections
+from dqa.store.selections import newest_choice
 from dqa.store.versions import Version, kept_numbers, list_versions, read_taste
 
 
@@ -55,12 +55,6 @@ def emptied(connection: sa.Connection, user: str, profile: str | None) -> Head:
     if head is None:
         raise _nothing(profile)
     return Head(head.profile, None, merged([(0, newest_choice(connection, user))]))
-
-
-def newest_choice(connection: sa.Connection, user: str) -> int:
-    """The place of a user's newest choice in the log; 0 without any."""
-    query = sa.select(sa.func.max(selections.c.seq)).where(selections.c.user == user)
-    return connection.scalar(query) or 0
 
 
 def _asked(versions: Sequence[Version], version: int, profile: str | None) -> Version:

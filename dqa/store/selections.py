@@ -119,6 +119,12 @@ class Selections:
             return read(connection, query)
 
 
+def newest_choice(connection: sa.Connection, user: str) -> int:
+    """The place of a user's newest choice in the log; 0 without any."""
+    query = sa.select(sa.func.max(selections.c.seq)).where(selections.c.user == user)
+    return connection.scalar(query) or 0
+
+
 def read(connection: sa.Connection, query: sa.Select[Any]) -> list[Selection]:
     """The rows of a query over the table."""
     return [_selection(dict(row)) for row in connection.execute(query).mappings()]

@@ -14,7 +14,7 @@ from dqa.store.choices import Clips, Matched, match
 from dqa.store.heads import Head, heads_of, now
 from dqa.store.population import Population, Populations
 from dqa.store.rewards import evidence_of
-from dqa.store.selections import Selection, read
+from dqa.store.selections import Selection, newest_choice, read
 from dqa.store.tables import selections, tuner_steps
 from dqa.store.versions import Output, Version, find_version, list_versions, read_taste
 from dqa.taste.choice import Choice
@@ -91,14 +91,16 @@ def look(connection: sa.Connection, user: str, clips: Clips, populations: Popula
     """Which profiles have something to learn, and from what.
 
     Args:
-        connection: one consistent view of the database.
+        connection: of the database. What changes while this looks makes the token differ: it is taken first.
         user: whose choices.
         clips: evaluations read before.
         populations: priors made before.
         again: learn anew from the choices there are.
     """
-    chosen = read(connection, sa.select(selections).where(selections.c.user == user).order_by(selections.c.seq))
-    newest = chosen[-1].seq if chosen else 0
+    newest = newest_choice(connection, user)
+    before = token(connection, user, newest)
+    query = sa.select(selections).where(selections.c.user == user, selections.c.seq <= newest)
+    chosen = read(connection, query.order_by(selections.c.seq))
     heads, consumed = heads_of(connection, user), _consumed(connection, user)
     known = {profile: found for profile in heads if (found := evidence_of(connection, user, profile)) is not None}
     rewards = {key: found.for_clip(key) for found in known.values() for key in found.rewards}
@@ -117,7 +119,7 @@ def look(connection: sa.Connection, user: str, clips: Clips, populations: Popula
             due.append((max(new, default=0), _due(connection, user, head, len(new), anew, prior)))
     ordered = tuple(each for _, each in sorted(due, key=lambda item: (item[0], item[1].profile)))
     version = connection.scalar(sa.select(sa.func.max(tuner_steps.c.version)).where(tuner_steps.c.user == user)) or 0
-    return Seen(user, newest, token(connection, user, newest), version, matched, style, ordered, adapters)
+    return Seen(user, newest, before, version, matched, style, ordered, adapters)
 
 
 def _named(chosen: Sequence[Selection]) -> set[str]:
