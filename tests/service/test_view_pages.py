@@ -10,8 +10,9 @@ import pytest
 
 from dqa.record import ChannelResult, EvaluationRecord
 from dqa.service.web.plots import AT_ONCE, learning_curve
-from dqa.service.web.taste_words import held_out_tiles, learned_tiles, position_words
+from dqa.service.web.taste_words import held_out_tiles, learned_tiles, position_words, training_words
 from dqa.service.web.verdict import in_a_word, shares
+from dqa.store.trainings import Training, TrainingState
 from dqa.taste.taste import CurvePoint, HeldOut, Position
 from dqa.testing import scripted_record
 from tests.service.running import RunningService, running
@@ -102,9 +103,8 @@ def with_channels(adherence: float | None, **results: dict[str, Any]) -> Evaluat
     )
 
 
-def liking(score: float | None, status: str = "ok", reason: str = "Because.", **pushes: float) -> dict[str, Any]:
-    named = {name.replace("_", " "): value for name, value in pushes.items()}
-    return {"status": status, "score": score, "reason": reason, "raw": {"pushes": named} if named else {}}
+def liking(score: float | None, *evidence: str, status: str = "ok", reason: str = "Because.") -> dict[str, Any]:
+    return {"status": status, "score": score, "reason": reason, "evidence": [{"text": text} for text in evidence]}
 
 
 @pytest.mark.parametrize(
@@ -112,12 +112,13 @@ def liking(score: float | None, status: str = "ok", reason: str = "Because.", **
     [
         (
             0.91,
-            liking(0.21, smooth_motion=0.3, a_fast_pace=-0.2, warm_colours=-0.52),
+            liking(0.21, "speaks for it: smooth motion (+0.30)", "speaks against it: warm colours (-0.52)",
+                   "speaks against it: a fast pace (-0.20)"),
             "It obeys the prompt (0.91); you will probably not like it (0.21), because of warm colours, a fast pace.",
         ),
         (
             0.2,
-            liking(0.8, smooth_motion=0.3, warm_colours=-0.1),
+            liking(0.8, "speaks for it: smooth motion (+0.30)"),
             "It does not obey the prompt (0.20); you will probably like it (0.80), because of smooth motion.",
         ),
         (0.5, liking(0.5), "It obeys the prompt in part (0.50); you may like it or not (0.50)."),
@@ -180,3 +181,20 @@ def test_figures_say_what_they_mean() -> None:
 def test_a_side_that_draws_is_named(left: int, biased: bool, word: str) -> None:
     low, high = (left - 2) / 40, (left + 2) / 40
     assert word in position_words(Position(left=left, of=40, low=low, high=high, biased=biased))
+
+
+@pytest.mark.parametrize(
+    ("status", "progress", "outcome", "said"),
+    [
+        ("queued", {}, None, "A training is queued."),
+        ("running", {"step": 3, "of": 50}, None, "A training runs, step 3 of 50."),
+        ("refused", {}, {"reason": "no better."}, "The last training was refused: no better."),
+        ("failed", {}, {}, "The last training was ended by a failure."),
+    ],
+)
+def test_a_training_says_how_it_stands(
+    status: TrainingState, progress: dict[str, Any], outcome: dict[str, Any] | None, said: str
+) -> None:
+    training = Training("tr_1", "u", "embedded", status, {}, progress, outcome, None, 0.0, None, None, None)
+    assert training_words(training) == said
+    assert training_words(None) == ""

@@ -29,5 +29,6 @@ def taste(viewer: ViewerDep, service: ServiceDep) -> Response:
         plot=plots.learning_curve(told.taste.curve if told.taste else ()),
         frame=plots,
         say=taste_words,
+        training=taste_words.training_words(service.store.trainings.latest(viewer.user, viewer.profile)),
         usual=WEIGHTS,
     )

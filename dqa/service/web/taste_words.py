@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dqa.store.trainings import Training
 from dqa.taste.taste import HeldOut, Position
 
 
@@ -67,6 +68,24 @@ def position_words(position: Position) -> str:
             f"({interval}). Sides are random, so the taste is not bent by it, but choices are lost; look at both again."
         )
     return f"The left clip was chosen {share} times ({interval}): no sign that the side decides."
+
+
+def training_words(training: Training | None) -> str:
+    """How the newest training of a language-model adapter stands; empty when there was none."""
+    if training is None:
+        return ""
+    if training.status == "queued":
+        return "A training is queued."
+    if training.status == "running":
+        step, of = training.progress.get("step"), training.progress.get("of")
+        far = f", step {step} of {of}" if isinstance(step, int) and isinstance(of, int) else ""
+        return f"A training runs{far}."
+    reason = (training.outcome or {}).get("reason")
+    why = f": {reason}" if isinstance(reason, str) and reason else ""
+    return f"The last training was {_ENDS[training.status]}{why.rstrip('.')}."
+
+
+_ENDS = {"done": "published", "refused": "refused", "failed": "ended by a failure", "cancelled": "cancelled"}
 
 
 def _percent(share: float) -> str:

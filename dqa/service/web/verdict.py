@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from dqa.record import ChannelName, ChannelResult, EvaluationRecord
@@ -9,6 +10,7 @@ from dqa.synthesis import WEIGHTS
 
 _OBEYS, _PARTLY = 0.7, 0.4
 _LIKES, _DISLIKES = 0.6, 0.4
+_SPEAKS = re.compile(r"speaks (?P<side>for|against) it: (?P<what>.+?)(?: \([+-][0-9.]+\))?$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +62,14 @@ def _liking(record: EvaluationRecord) -> str:
     if result.score is None:
         return f"whether you will like it is not known ({result.reason.rstrip('.') or result.status})"
     if result.score >= _LIKES:
-        return f"you will probably like it ({result.score:.2f}){_because(result, 1)}"
+        return f"you will probably like it ({result.score:.2f}){_because(result, 'for')}"
     if result.score <= _DISLIKES:
-        return f"you will probably not like it ({result.score:.2f}){_because(result, -1)}"
+        return f"you will probably not like it ({result.score:.2f}){_because(result, 'against')}"
     return f"you may like it or not ({result.score:.2f})"
 
 
-def _because(result: ChannelResult, sign: int) -> str:
-    """What pushes that way, strongest first, as the preference channel calls it."""
-    pushes = result.raw.get("pushes")
-    if not isinstance(pushes, dict):
-        return ""
-    strengths = {name: sign * value for name, value in pushes.items() if isinstance(value, int | float)}
-    named = sorted((name for name in strengths if strengths[name] > 0), key=lambda name: -strengths[name])
+def _because(result: ChannelResult, side: str) -> str:
+    """What speaks for it, or against it, as the evidence of the preference channel has it, strongest first."""
+    said = (_SPEAKS.match(evidence.text) for evidence in result.evidence)
+    named = [match["what"] for match in said if match is not None and match["side"] == side]
     return f", because of {', '.join(named)}" if named else ""
