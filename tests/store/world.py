@@ -23,8 +23,8 @@ USER_TABLES = [table for table in t.metadata.sorted_tables if "user" in table.c]
 
 
 def canary(user: str) -> str:
-    """A word that stands in every text this user wrote."""
-    return f"canary-of-{user}"
+    """A word that stands in every text this user wrote; the name is not in it."""
+    return f"canary-{user[::-1]}"
 
 
 def upload(store: Store, content: bytes, name: str) -> tuple[str, str]:
