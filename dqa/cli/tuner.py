@@ -115,15 +115,10 @@ def predict(
     """Predict which of two evaluated clips the user would choose.
 
     "p_a" is the chance of A, "interval" its 90 % interval; with "abstained" the choices so far say too little about
-    such a pair, and the chance is mostly the prior's.
+    such a pair, and the chance is mostly the prior's. Both must be of one profile, whose taste is asked.
     """
-    from dqa.taste.features import Judged
-    from dqa.taste.predict import predict as predict_choice
-
     settings, store = _open(user, home)
-    prediction = predict_choice(
-        store.tuner.current(settings.user), Judged.of(_record(store, a)), Judged.of(_record(store, b))
-    )
+    prediction = store.asking.predict(settings.user, _record(store, a), _record(store, b))
     if as_json:
         emit_json(prediction.model_dump(mode="json"))
         return 0
@@ -142,9 +137,16 @@ def _open(user: str | None, home: Path | None) -> tuple[Settings, Store]:
     return settings, Store.open(settings)
 
 
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name too long for any file may still be taken for an id, and not be found
+        return False
+
+
 def _record(store: Store, name: str) -> EvaluationRecord:
     path = Path(name)
-    if not path.is_file():
+    if not _is_file(path):
         return store.get_record(name)
     try:
         return EvaluationRecord.from_json(path.read_bytes())

@@ -37,6 +37,12 @@ class NoSuchRoute(UsageError):
     title = "There is nothing at this address"
 
 
+class NoPair(UsageError):
+    status = 404
+    type = "no-pair"
+    title = "There is no pair to choose between"
+
+
 class MethodRefused(UsageError):
     status = 405
     type = "method-refused"

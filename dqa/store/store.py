@@ -11,6 +11,7 @@ from dqa.config import Settings
 from dqa.errors import Conflict, RecordNotFound, UnavailableError
 from dqa.record import EvaluationRecord
 from dqa.store import records, summaries
+from dqa.store.asking import Asking
 from dqa.store.engine import create, reading, writing
 from dqa.store.jobs import ENDED, Jobs
 from dqa.store.media import MediaShelf
@@ -32,6 +33,7 @@ class Store:
         media: uploads.
         selections: choices between two evaluations.
         tuner: what was learned from them.
+        asking: what to ask a user next, and what they would choose.
         styles: what users say they like and dislike.
         trainings: of language-model adapters on those choices.
         users: everything kept of one user, to give out or to delete.
@@ -44,6 +46,7 @@ class Store:
         self.media = MediaShelf(engine, home / "media")
         self.selections = Selections(engine)
         self.tuner = Tuner(engine, taste_versions)
+        self.asking = Asking(engine, self.tuner)
         self.styles = Styles(engine)
         self.trainings = Trainings(engine)
         self.users = Users(engine, home, self.media)

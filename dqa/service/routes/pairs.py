@@ -1,0 +1,109 @@
+"""``/v1/pairs/next``: which two clips to choose between next, without a word on what is thought of them."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
+
+from dqa.errors import DQAError
+from dqa.ids import new_id
+from dqa.record import EvaluationRecord
+from dqa.service.context import Service, ServiceDep
+from dqa.service.found import find_media
+from dqa.service.problems import EVERYWHERE, NoPair, documented
+from dqa.taste.ask import Pair
+
+router = APIRouter(prefix="/v1/pairs", tags=["choices"], responses=EVERYWHERE)
+
+_PLAIN = r"^[^\x00]*$"
+_SKIP = r"^[\w.~,-]*$"
+
+
+class Side(BaseModel):
+    """One clip of a pair: what is needed to show it, and nothing that tells how it was judged or what made it."""
+
+    id: str = Field(description="of its evaluation")
+    prompt: str
+    profile: str
+    kind: Literal["video", "image"]
+    width: int
+    height: int
+    fps: float
+    frames: int
+    duration_s: float
+
+
+class NextPair(BaseModel):
+    """Two clips to choose between."""
+
+    test_id: str = Field(description="names the choice: send it back with `POST /v1/selections`")
+    a: Side
+    b: Side
+    left: Literal["a", "b"] = Field(description="which to show on the left, at random; send it back too")
+    why: str = Field(description="why this pair")
+
+
+@router.get(
+    "/next",
+    summary="The pair whose choice would tell most about a user's taste",
+    response_model=NextPair,
+    responses=documented(404),
+)
+def next_pair(
+    service: ServiceDep,
+    user: Annotated[str | None, Query(max_length=200, pattern=_PLAIN)] = None,
+    profile: Annotated[str | None, Query(max_length=64, pattern=_PLAIN)] = None,
+    prompt: Annotated[
+        str | None, Query(max_length=20_000, pattern=_PLAIN, description="only clips made from this text")
+    ] = None,
+    skip: Annotated[
+        str | None,
+        Query(max_length=8000, pattern=_SKIP, description="pairs not to ask about now, as `id~id,id~id`"),
+    ] = None,
+) -> NextPair:
+    """Of the newest 200 evaluations of the user and profile, two clips of one prompt if there are any.
+
+    A user who graded nothing, or has chosen between all their pairs, is asked about the clips of the service's own
+    default user. Asking changes nothing, and two calls may name the same pair.
+    """
+    whose = user or service.settings.user
+    offered = service.store.asking.pairs(
+        whose,
+        profile or service.settings.profile,
+        prompt=prompt or None,
+        passed_over={frozenset(pair.split("~")) for pair in (skip or "").split(",") if pair.count("~") == 1},
+        shared_by=service.settings.user,
+    )
+    if not offered:
+        raise NoPair(
+            "there are no two clips to choose between",
+            fix="grade at least two clips, best of one prompt, then come back",
+        )
+    pair = next((pair for pair in offered if _can_be_shown(service, pair)), offered[0])
+    a, b = (_side(service.store.get_record(clip.id)) for clip in (pair.a, pair.b))
+    return NextPair(test_id=new_id("test"), a=a, b=b, left=secrets.choice(("a", "b")), why=_why(pair))
+
+
+def _can_be_shown(service: Service, pair: Pair) -> bool:
+    """Whether the service may and can send both clips; if it can't send any pair, whoever asks may have the files."""
+    try:
+        for clip in (pair.a, pair.b):
+            find_media(service, clip.id)
+    except DQAError:
+        return False
+    return True
+
+
+def _side(record: EvaluationRecord) -> Side:
+    media = record.media.model_dump(include={"kind", "width", "height", "fps", "frames", "duration_s"})
+    return Side(id=record.id, prompt=record.prompt, profile=record.profile, **media)
+
+
+def _why(pair: Pair) -> str:
+    prompts = "two clips of one prompt" if pair.same_prompt else "two clips of different prompts"
+    if pair.again:
+        return f"{prompts}; you chose between them before, and no new pair is left"
+    return f"{prompts}: this choice would tell most about what you like ({pair.gain:.2f} of 1 bit)"
