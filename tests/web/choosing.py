@@ -31,9 +31,20 @@ _WATCH_FRAMES = """() => {
 
 
 class Pairs:
-    """Answers ``GET /v1/pairs/next`` with scripted pairs, in turn; keeps what was asked of the service in order."""
+    """Answers ``GET /v1/pairs/next`` with scripted pairs, in turn; keeps what was asked of the service in order.
 
-    def __init__(self, page: Page, pairs: Sequence[tuple[EvaluationRecord, EvaluationRecord]], left: str = "a") -> None:
+    After the last pair comes the first again, unless it ``ends``.
+    """
+
+    def __init__(
+        self,
+        page: Page,
+        pairs: Sequence[tuple[EvaluationRecord, EvaluationRecord]],
+        left: str = "a",
+        *,
+        ends: bool = False,
+    ) -> None:
+        self._ends = ends
         self._pairs = list(pairs)
         self.left = left
         self.given = 0
@@ -43,11 +54,11 @@ class Pairs:
         page.on("request", self._note)
 
     def _next(self, route: Route) -> None:
-        if self.given >= len(self._pairs):
+        if self._ends and self.given >= len(self._pairs):
             problem = {"type": "urn:dqa:problem:no-pair", "status": 404, "detail": "there are no two clips; grade two"}
             route.fulfill(status=404, content_type="application/problem+json", body=json.dumps(problem))
             return
-        a, b = self._pairs[self.given]
+        a, b = self._pairs[self.given % len(self._pairs)]
         self.given += 1
         body = {"test_id": new_id("pair"), "a": side(a), "b": side(b), "left": self.left, "why": "close"}
         route.fulfill(json=body)

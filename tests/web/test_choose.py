@@ -27,9 +27,9 @@ _FOCUSED = """() => {
 }"""
 
 
-def begin(site: Site, page: Page, user: str, *, left: str = "a", most: int = 3) -> Pairs:
+def begin(site: Site, page: Page, user: str, *, left: str = "a", ends: int | None = None) -> Pairs:
     page.emulate_media(reduced_motion="reduce")
-    pairs = Pairs(page, [(site.recorded[a], site.recorded[b]) for a, b in PAIRS[:most]], left)
+    pairs = Pairs(page, [(site.recorded[a], site.recorded[b]) for a, b in PAIRS[:ends]], left, ends=ends is not None)
     page.goto(site.page("/choose", user=user))
     asking(page)
     return pairs
@@ -178,7 +178,7 @@ def test_a_skip_keeps_nothing_and_asks_for_another_pair(site: Site, page: Page) 
 def test_when_no_pair_is_left_it_says_what_to_do(site: Site, page: Page, watch: Watch) -> None:
     watch.expect("404")
     predict(page)
-    begin(site, page, "last", most=1)
+    begin(site, page, "last", ends=1)
     page.keyboard.press("a")
     chosen(page)
     page.keyboard.press("n")
