@@ -15,7 +15,7 @@ from dqa.store.styles import Said
 from dqa.taste.style import Style
 from dqa.taste.wishes import MOST_PHRASES
 
-router = APIRouter(prefix="/v1/users", tags=["users"], responses=EVERYWHERE)
+router = APIRouter(prefix="/v1/users", tags=["users"], responses={**EVERYWHERE, **documented(404)})
 
 _Text = Annotated[str, Field(max_length=1000)]
 

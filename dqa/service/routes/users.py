@@ -12,7 +12,7 @@ from dqa.service.context import ServiceDep
 from dqa.service.lineage import is_gone
 from dqa.service.problems import EVERYWHERE, documented
 
-router = APIRouter(prefix="/v1/users", tags=["users"], responses=EVERYWHERE)
+router = APIRouter(prefix="/v1/users", tags=["users"], responses={**EVERYWHERE, **documented(404)})
 
 UserPath = Annotated[str, Path(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 
