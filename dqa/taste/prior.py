@@ -99,6 +99,8 @@ def population(tastes: Sequence[Taste]) -> Population:
         mean = mean + np.linalg.solve(known_part.sum(axis=0) + DEFAULT_COUNT * np.eye(len(mean)), pull)
         spread = deviation**2 + np.diagonal(covariance, axis1=1, axis2=2)
         precision = pooled(spread.sum(axis=0), len(known), DEFAULT.precision, PRECISION_COUNT)
+    own = members("adapter")  # each adapter has a unit of its own: one user's says nothing of another's
+    mean[own], precision[own] = DEFAULT.mean[own], DEFAULT.precision[own]
     return Population(mean, precision, len(known))
 
 

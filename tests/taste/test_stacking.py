@@ -9,6 +9,7 @@ import pytest
 
 from dqa.taste.choice import Choice
 from dqa.taste.learn import learn
+from dqa.taste.prior import DEFAULT, population
 from dqa.taste.recipe import ADAPTER
 from tests.taste.simulated import made, person
 
@@ -55,3 +56,12 @@ def test_too_few_rewards_and_no_adapter_leave_it_silent() -> None:
     unnamed = learn(rewarded(0, 120, useful=True), 1)
     assert unnamed.adapter is None
     assert unnamed.mean[ADAPTER] == 0
+
+
+def test_what_others_adapters_are_worth_is_not_believed_of_ones_own() -> None:
+    others = [learn(rewarded(k, 80, useful=True, unit=30.0), 1, adapter="x") for k in range(4)]
+    found = population(others)
+    assert sum(t.adapter is not None for t in others) >= 3
+    assert found.users == 4
+    assert found.mean[ADAPTER] == DEFAULT.mean[ADAPTER]
+    assert found.precision[ADAPTER] == DEFAULT.precision[ADAPTER]
