@@ -3,7 +3,7 @@
 import { Refusal, get, send, viewer } from "/assets/api.js";
 import { fill, find, h, visible } from "/assets/dom.js";
 import { controls } from "/assets/controls.js";
-import { showExpected } from "/assets/expected.js";
+import { progress, showExpected } from "/assets/expected.js";
 import { listen } from "/assets/keys.js";
 import { flush, post } from "/assets/outbox.js";
 import { nextPair, passOver, prefetch } from "/assets/pairs.js";
@@ -129,11 +129,12 @@ async function deliver(choice, asShown) {
   const letter = { left: "A", right: "B", tie: "tie" }[asShown];
   const [left, right] = pair.sides;
   const expected = get("/v1/tuner/predictions", { a: left.id, b: right.id, user: viewer.user }).catch(() => null);
-  await tell(letter, await expected);
-  await learn();
+  const prediction = await expected;
+  tell(letter, prediction);
+  await learn(prediction?.abstained ?? false);
 }
 
-async function tell(letter, prediction) {
+function tell(letter, prediction) {
   find(".chose", root).textContent = letter === "tie" ? "A tie, you say." : `You chose ${letter}.`;
   const expected = find(".expected", root);
   if (prediction) showExpected(expected, prediction, letter);
@@ -145,10 +146,10 @@ async function tell(letter, prediction) {
 }
 
 /** In the background: a failure is no reason to stop choosing, since the choice itself is kept. */
-async function learn() {
+async function learn(abstained) {
   const about = pair;
   const words = await send("/v1/tuner/steps", { user: viewer.user }).then(
-    ({ choices_seen: seen }) => `${seen} choice${seen === 1 ? "" : "s"} learned from so far.`,
+    (step) => progress(step.choices_seen, abstained),
     (error) => `Your choice is kept. It will be learned from later: ${error.message}`,
   );
   // Who has gone on already has the next pair: fetched now, that very pair would come a second time.

@@ -7,12 +7,21 @@ import { fill, h, percent, visible } from "/assets/dom.js";
  * {p_a, interval, abstained, version, because}, where "a" is the left one (A on the screen).
  */
 export function showExpected(element, prediction, choice) {
-  fill(element, prediction.abstained ? learning(prediction) : guess(prediction, choice), reasons(prediction));
+  fill(element, prediction.abstained ? learning() : guess(prediction, choice), reasons(prediction));
 }
 
-function learning(prediction) {
-  const more = Number.isFinite(prediction.more) && prediction.more > 0 ? `: about ${prediction.more} more choices` : "";
-  return h("p", {}, `It is still learning your taste${more}, and did not guess.`);
+function learning() {
+  return h("p", {}, "It is still learning your taste, and does not guess about a pair like this yet.");
+}
+
+// Measured on simulated users (docs/design/taste.md): a taste speaks after so many choices of pairs like those asked about.
+const SPEAKS_AFTER = [30, 40];
+
+/** How far it has come, in words: from so many choices, given whether it guessed. */
+export function progress(choices, abstained) {
+  const count = `${choices} choice${choices === 1 ? "" : "s"} learned from so far`;
+  const [from, to] = SPEAKS_AFTER.map((enough) => Math.max(0, enough - choices));
+  return abstained && from > 0 ? `${count}; learning: about ${from} to ${to} more until it guesses.` : `${count}.`;
 }
 
 function guess({ p_a: p, interval }, choice) {
