@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
@@ -497,3 +498,22 @@ def test_filling_still_learns(store: Store) -> None:
     fill(store, 2)
     assert store.tuner.step("u", again=True)["training_step"] == 1
     assert store.tuner.step("u", again=True)["training_step"] == 2, "asked for even without news"
+
+
+def test_a_flood_of_random_votes_does_not_take_over_a_taste(store: Store) -> None:
+    rng = random.Random(3)
+
+    def vote(numbers: range, honest: bool) -> None:
+        for i in numbers:
+            for side, smooth in (("a", 0.9), ("b", 0.3)):
+                judged = evaluation(f"flood{i}{side}", smooth).model_copy(update={"prompt": f"prompt {i}"})
+                store.save_record(judged, Path("a.mp4"))
+            chosen = "a" if honest else rng.choice("ab")
+            store.selections.add(Selection("u", f"v{i}", f"ev_flood{i}a", f"ev_flood{i}b", chosen))  # type: ignore[arg-type]
+
+    vote(range(60), honest=True)
+    assert store.tuner.step("u")["serving"] == 1
+    vote(range(60, 260), honest=False)
+    output = store.tuner.step("u")
+    assert (output["promoted"], output["serving"], output["new_choices"]) == (False, 1, 200)
+    assert "rejected" in str(output["gate"])
