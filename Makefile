@@ -1,5 +1,6 @@
 # make setup: the environment in .venv, with the command dqa.   make demo: the main job, on real clips.
 # make test: all tests.   make check: lint, types, import contracts.   make test-fast: without the slow tests.
+# make test-gpu: the tests that need a GPU.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
@@ -8,14 +9,14 @@ STAMP := $(VENV)/.dqa-setup
 # More than one thread a process is slower, not faster, on small machines (docs/measurements.md).
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: setup demo test test-fast check clean
+.PHONY: setup demo test test-fast test-gpu check clean
 
 setup: $(STAMP)
 
 $(STAMP): pyproject.toml constraints.txt workers/embedded.requirements.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[embedded,service,letta,dev]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[embedded,training,service,letta,dev]'
 	$(BIN)/python -m pip install --quiet --no-deps -r workers/embedded.requirements.txt
 	touch $(STAMP)
 
@@ -27,6 +28,9 @@ test: setup
 
 test-fast: setup
 	$(BIN)/python -m pytest -m 'not slow'
+
+test-gpu: setup
+	$(BIN)/python -m pytest -m gpu
 
 check: setup
 	$(BIN)/ruff check .

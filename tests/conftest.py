@@ -13,6 +13,17 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 for name in [n for n in os.environ if n.startswith("DQA_") and not n.startswith("DQA_TEST_")]:
     del os.environ[name]  # the settings of whoever runs the tests are not the tests' settings
 
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Tests marked gpu run where there is one."""
+    if item.get_closest_marker("gpu") is None:
+        return
+    import torch
+
+    if not torch.cuda.is_available():
+        pytest.skip("there is no CUDA device")
+
+
 CLIPS = Path(__file__).parent / "data" / "clips"
 
 

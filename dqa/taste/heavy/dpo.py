@@ -187,7 +187,7 @@ class _Watch(TrainerCallback):
     ) -> None:
         del args
         weights = _weights(rest["model"])
-        self._rules.weighed(state.global_step, all(bool(torch.isfinite(w).all()) for w in weights.values()))
+        self._rules.weighed(state.global_step, finite=all(bool(torch.isfinite(w).all()) for w in weights.values()))
         if self._rules.evaluated(state.global_step, float((metrics or {})["eval_loss"])):
             self._rules.keep(self._scratch, save(weights))
         self._obey(control)

@@ -46,7 +46,7 @@ class Rules:
             if value is not None and not math.isfinite(value):
                 self.stopped = f"the {name.replace('_', ' ')} at step {step} is not finite"
 
-    def weighed(self, step: int, finite: bool) -> None:
+    def weighed(self, step: int, *, finite: bool) -> None:
         """After a look at the adapter's weights."""
         if not finite:
             self.stopped = f"the adapter's weights at step {step} are not finite"

@@ -97,7 +97,7 @@ def clean(choices: Iterable[Resolved]) -> Clean:
         else:
             compared[frozenset((choice.a.video, choice.b.video))].append(choice)
     pairs = [pair for group in compared.values() if (pair := _collapsed(group, dropped)) is not None]
-    return Clean(tuple(sorted(pairs, key=lambda p: p.seq)), dict(dropped))
+    return Clean(tuple(sorted(pairs, key=lambda p: p.seq)), {why: n for why, n in dropped.items() if n})
 
 
 def split(pairs: Sequence[Pair], seed: int = 0) -> Split:

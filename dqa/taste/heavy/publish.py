@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import structlog
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 from dqa.errors import ModelUnavailable, UnavailableError
@@ -24,6 +25,8 @@ from dqa.taste.heavy.checkpoints import sync_folder, write_atomically
 WEIGHTS, CONFIG, METADATA, MANIFEST = "adapter_model.safetensors", "adapter_config.json", "dqa.json", "manifest.json"
 _FILES = (WEIGHTS, CONFIG, METADATA)
 _CURRENT = "CURRENT"
+log = structlog.get_logger(__name__)
+
 _VERSION = re.compile(r"ad_[0-9a-z]{26}")
 _PARTIAL = ".partial-"
 _FIX = "train again with dqa tuner train"
@@ -107,12 +110,10 @@ class Shelf:
     def current(self) -> Adapter | None:
         """The serving adapter; where it was damaged, the newest earlier one that was not; None without one."""
         named = self._named()
-        for version in [v for v in reversed(self.versions()) if named is not None and v <= named]:
-            try:
-                return self.load(version)
-            except ModelUnavailable:
-                continue  # whoever serves says which version it was; the caller of load() learns why
-        return None
+        found = self._newest_whole(named) if named is not None else None
+        if (found is None or found.version != named) and self._named() != named:
+            return self.current()  # somebody published meanwhile, and put away what was named before
+        return found
 
     def load(self, version: str) -> Adapter:
         """That version, its files checked.
@@ -146,6 +147,14 @@ class Shelf:
     def withdraw(self) -> None:
         """Lets no adapter serve; the versions stay."""
         (self.folder / _CURRENT).unlink(missing_ok=True)
+
+    def _newest_whole(self, named: str) -> Adapter | None:
+        for version in [v for v in reversed(self.versions()) if v <= named]:
+            try:
+                return self.load(version)
+            except ModelUnavailable as error:
+                log.warning("an adapter can't be loaded", adapter=version, error=error.sentence())
+        return None
 
     def _point(self, version: str) -> None:
         write_atomically(self.folder / _CURRENT, version.encode())

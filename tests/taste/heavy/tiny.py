@@ -82,7 +82,9 @@ def quick(base: Path, **changes: object) -> TrainingConfig:
     return TrainingConfig.model_validate({**settings, **changes})
 
 
-def request(scratch: Path, config: TrainingConfig, samples: Sequence[Sample] = (), **changes: object) -> TrainingRequest:
+def request(
+    scratch: Path, config: TrainingConfig, samples: Sequence[Sample] = (), **changes: object
+) -> TrainingRequest:
     """A training of 32 pairs, judged on 20."""
     import os
 

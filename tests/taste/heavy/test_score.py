@@ -1,0 +1,100 @@
+"""The implicit reward: the plain formula, whatever the batch; and TRL's own loss."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dqa.taste.heavy.score import (
+    encode,
+    fitted_temperature,
+    implicit_rewards,
+    log_likelihoods,
+    preference_loss,
+)
+from tests.taste.heavy import tiny
+from tests.taste.heavy.conftest import Trained
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("peft")
+
+TEXTS = [(e.prompt, r) for e in tiny.examples(5, seed=3) for r in (e.chosen, e.rejected + " dark")]
+
+
+@pytest.fixture(scope="module")
+def adapted(base: Path, trained: Trained) -> tuple[Any, Any]:
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer: Any = AutoTokenizer.from_pretrained(str(base))
+    tokenizer.pad_token = tokenizer.eos_token
+    model: Any = AutoModelForCausalLM.from_pretrained(str(base), use_safetensors=True)
+    return PeftModel.from_pretrained(model, str(trained.candidate)), tokenizer
+
+
+def plainly(model: Any, tokenizer: Any, prompt: str, response: str) -> float:
+    """log pi(response | prompt), one sequence, full logits, token by token."""
+    start = len(tokenizer(prompt)["input_ids"])
+    ids = tokenizer(prompt + response)["input_ids"] + [tokenizer.eos_token_id]
+    with torch.no_grad():
+        logits = model(input_ids=torch.tensor([ids])).logits[0].double()
+    return sum(float(torch.log_softmax(logits[t - 1], 0)[ids[t]]) for t in range(start, len(ids)))
+
+
+def test_it_is_the_formula(adapted: tuple[Any, Any]) -> None:
+    model, tokenizer = adapted
+    found = implicit_rewards(model, tokenizer, TEXTS, beta=0.1)
+    for (prompt, response), reward in zip(TEXTS, found, strict=True):
+        with_adapter = plainly(model, tokenizer, prompt, response)
+        with model.disable_adapter():
+            without = plainly(model, tokenizer, prompt, response)
+        assert reward == pytest.approx(0.1 * (with_adapter - without), abs=2e-5)
+    assert max(map(abs, found)) > 1e-3, "an adapter that changes nothing proves nothing"
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3, 10])
+def test_the_batch_changes_nothing(adapted: tuple[Any, Any], batch: int) -> None:
+    model, tokenizer = adapted
+    alone = log_likelihoods(model, tokenizer, TEXTS, batch=1)
+    assert log_likelihoods(model, tokenizer, TEXTS, batch=batch) == pytest.approx(alone, abs=1e-4)
+
+
+def test_the_reference_is_the_base_model(adapted: tuple[Any, Any], base: Path) -> None:
+    from transformers import AutoModelForCausalLM
+
+    model, tokenizer = adapted
+    untouched: Any = AutoModelForCausalLM.from_pretrained(str(base), use_safetensors=True)
+    with model.disable_adapter():
+        without = log_likelihoods(model, tokenizer, TEXTS)
+    assert without == pytest.approx(log_likelihoods(untouched, tokenizer, TEXTS), abs=1e-5)
+
+
+def test_the_held_out_loss_is_the_one_that_trl_told(trained: Trained) -> None:
+    assert trained.finished.loss == pytest.approx(trained.finished.best_loss, abs=1e-5)
+
+
+def test_the_response_begins_after_the_prompt_and_ends_with_the_end(adapted: tuple[Any, Any]) -> None:
+    _, tokenizer = adapted
+    encoded = encode(tokenizer, *TEXTS[0])
+    assert tokenizer.decode(encoded.ids[: encoded.start]) == TEXTS[0][0]
+    assert tokenizer.decode(encoded.ids[encoded.start :]) == TEXTS[0][1] + tokenizer.eos_token
+
+
+def test_a_loss_of_nothing_known_is_log_two() -> None:
+    assert preference_loss([0.0, 0.0]) == pytest.approx(math.log(2))
+    assert preference_loss([800.0]) == 0.0
+    assert preference_loss([-800.0]) == 800.0
+
+
+def test_the_temperature_undoes_a_scale() -> None:
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    margins = rng.normal(size=4_000)
+    won = rng.random(4_000) < 1 / (1 + np.exp(-margins))
+    told = np.where(won, margins, -margins)
+    assert fitted_temperature((8 * told).tolist()) == pytest.approx(8, rel=0.2)
+    assert fitted_temperature((0.25 * told).tolist()) == pytest.approx(0.25, rel=0.2)

@@ -1,0 +1,91 @@
+"""The parent's side: hears the process, ends it within seconds, and decides what may serve."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from dqa.errors import Cancelled, UnavailableError, WorkerDied
+from dqa.taste.heavy.config import Finished, Progress, recipe
+from dqa.taste.heavy.tier import decide, run_process
+from tests.taste.heavy import tiny
+
+
+def finished(**changes: Any) -> Finished:
+    given = {"steps": 40, "best_step": 20, "best_loss": 0.5, "loss": 0.5, **changes}
+    return Finished.model_validate(given)
+
+
+@pytest.mark.parametrize(
+    ("changes", "promoted"),
+    [
+        ({}, True),
+        ({"loss": math.log(2)}, False),
+        ({"loss": 0.70}, False),
+        ({"loss": None}, False),
+        ({"best_step": None}, False),
+        ({"best_step": 0}, False),
+        ({"compared": (0.50, 0.55, 20)}, True),
+        ({"compared": (0.55, 0.50, 20)}, False),
+        ({"compared": (0.50, 0.50, 20)}, False),
+        ({"loss": 0.70, "compared": (0.50, 0.55, 20)}, False),
+    ],
+)
+def test_the_gate(changes: dict[str, Any], promoted: bool) -> None:
+    decision = decide(finished(**changes))
+    assert decision.promoted is promoted
+    assert decision.reason
+
+
+def test_a_process_trains_and_tells(base: Path, tmp_path: Path) -> None:
+    told: list[Progress] = []
+    done = run_process(tiny.request(tmp_path, tiny.quick(base)), told.append, lambda: False)
+    assert done.steps == 12
+    assert done.loss is not None
+    assert [p.stage for p in told][:2] == ["loading", "training"]
+    assert told[-1].stage == "scoring"
+
+
+def test_a_refusal_of_the_process_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UnavailableError, match="there is no model"):
+        run_process(tiny.request(tmp_path, recipe(str(tmp_path / "none"))), lambda _: None, lambda: False)
+
+
+def endless(base: Path, scratch: Path) -> Any:
+    return tiny.request(scratch, tiny.quick(base, min_steps=1000, max_steps=1000, evaluations=100, patience=1000))
+
+
+def children() -> list[psutil.Process]:
+    return [p for p in psutil.Process().children(recursive=True) if "dqa.taste.heavy.train" in " ".join(p.cmdline())]
+
+
+def test_cancelling_ends_it_within_seconds(base: Path, tmp_path: Path) -> None:
+    asked: list[float] = []
+    seen: list[Progress] = []
+
+    def stopping() -> bool:
+        if seen and seen[-1].step >= 3:
+            asked.append(time.monotonic())
+        return bool(asked)
+
+    with pytest.raises(Cancelled):
+        run_process(endless(base, tmp_path), seen.append, stopping)
+    assert time.monotonic() - asked[0] < 5
+    assert not children()
+
+
+def test_a_killed_process_is_noticed(base: Path, tmp_path: Path) -> None:
+    def kill(progress: Progress) -> None:
+        if progress.step >= 3:
+            os.kill(children()[0].pid, signal.SIGKILL)
+
+    with pytest.raises(WorkerDied):
+        run_process(endless(base, tmp_path), kill, lambda: False)
+    assert not children()
