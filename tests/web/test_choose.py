@@ -108,6 +108,9 @@ def test_from_loading_to_the_next_pair_by_keyboard_alone(site: Site, page: Page)
     assert "You chose B." in words
     assert "It expected A with 71 % (90 % interval 55 % to 83 %)." in words
     assert "A moves more smoothly" in words
+    assert "object" not in words
+    meter = page.locator(".meter .between")
+    assert meter.evaluate("(e) => [e.style.left, e.style.right]") == ["17%", "55%"], "A is on the left"
     page.get_by_text("1 choice learned from so far.").wait_for()
     (one,) = kept(site, "keys")
     assert (one["chosen"], one["left"], one["why"]) == ("a", "b", ["motion", "flicker"])

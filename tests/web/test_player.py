@@ -9,8 +9,8 @@ import pytest
 
 from dqa.record import EvaluationRecord
 from tests.web.choosing import Pairs, asking, seen, watch_frames
-from tests.web.counting import shown
-from tests.web.site import Site
+from tests.web.counting import counting_clip, shown
+from tests.web.site import Site, evaluation
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -261,3 +261,22 @@ def test_actual_size_shows_pixels_as_they_are_and_moves_both(two: Page) -> None:
     assert shown(two) == [0, 100]
     two.keyboard.press("z")
     assert two.evaluate(fits) == ["contain", "contain"]
+
+
+def test_a_large_file_is_streamed_and_in_step_too(site: Site, page: Page, counted: dict[str, EvaluationRecord]) -> None:
+    large = counting_clip(site.clips / "large.mp4", 32, 16, first=100)
+    with large.open("ab") as file:
+        file.write((70_000_000).to_bytes(4, "big") + b"free" + bytes(70_000_000 - 8))
+    record = evaluation(large, "counting", user="counting")
+    site.record(record)
+    opened(site, page, counted["two"], record)
+    source = page.evaluate("() => document.querySelector('.pane.right video').currentSrc")
+    assert source == site.page(f"/v1/evaluations/{record.id}/media"), "not held in the page's memory"
+    page.keyboard.press("ArrowRight")
+    settled(page, [1, 101])
+    page.get_by_role("slider", name="Frame").fill("20")
+    settled(page, [20, 120])
+    page.keyboard.press("Space")
+    watch_frames(page)
+    page.wait_for_timeout(2500)
+    assert max(abs(left - right) for at, left, right in seen(page) if at > 0.5) <= FRAME + 1e-6

@@ -140,6 +140,7 @@ function tell(letter, prediction) {
   if (prediction) showExpected(expected, prediction, letter);
   else fill(expected, h("p", { class: "soft" }, "What it had expected can't be told just now."));
   find(".count", root).textContent = "";
+  find(".asked-because", root).textContent = pair.why ? `Why you were asked: ${visible(pair.why)}.` : "";
   enter("chosen");
   say(`${find(".chose", root).textContent} ${expected.querySelector("p")?.textContent ?? ""}`);
   find(".next", root).focus();

@@ -199,6 +199,7 @@ export async function openTrack(side, media) {
       video.release();
     }
   }
+  media.release();
   return loaded(new FrameTrack(side));
 }
 
