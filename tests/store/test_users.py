@@ -185,6 +185,8 @@ def _then(first: Any, second: Any) -> Any:
 def test_a_deletion_that_is_killed_is_finished_later(
     store: Store, settings: Settings, users: list[str], where: str, finisher: str
 ) -> None:
+    if where == "before the scrubbing" and settings.database_url:
+        pytest.skip("PostgreSQL's files are not ours to read")
     before = rows_of(store, "noor")
     child = multiprocessing.get_context("fork").Process(target=_delete_and_hang, args=(settings, where))
     child.start()
@@ -201,6 +203,7 @@ def test_a_deletion_that_is_killed_is_finished_later(
         assert (settings.home / "adapters" / user_key("noor")).is_dir()
         for record in store.list_records(user="noor"):
             assert store.find_media(record.media.sha256) is not None
+        store.close()
         return
     assert files_with(settings.home, canary("noor")) != [], "killed too late to say anything"
     if finisher == "delete":

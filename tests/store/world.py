@@ -102,7 +102,9 @@ def rows_of(store: Store, user: str) -> dict[str, list[tuple[Any, ...]]]:
     """Every row of a user, by table."""
     with reading(engine_of(store)) as connection:
         return {
-            table.name: [tuple(row) for row in connection.execute(sa.select(table).where(table.c.user == user))]
+            table.name: sorted(
+                (tuple(row) for row in connection.execute(sa.select(table).where(table.c.user == user))), key=str
+            )
             for table in USER_TABLES
         }
 
