@@ -30,7 +30,7 @@ DEFAULT_COUNT, PRECISION_COUNT = 2.0, 0.1
 """As how many users, who know their taste exactly, the default's mean and its precisions count."""
 
 DEVIATIONS = 2.0
-"""How many of the population's standard deviations one user may pull the mean by, in each feature."""
+"""A user's deviation from the mean counts up to this many of the population's standard deviations, in each feature."""
 
 PRECISION_RANGE = 32.0
 """A group's precision is at most this many times more or less than what was believed before."""
@@ -78,8 +78,8 @@ def population(tastes: Sequence[Taste]) -> Population:
 
     What each user's choices said (their posterior with their own prior taken out again) enters a hierarchical model
     ``theta_u ~ N(mu, P^-1)``, fitted by expectation-maximisation. Each user counts once: what one knows well weighs up
-    to the population's own precision and no more, and no user pulls a feature's mean by more than
-    :data:`DEVIATIONS` standard deviations, however many choices they made.
+    to the population's own precision and no more, and a deviation counts up to :data:`DEVIATIONS` standard deviations,
+    however many choices they made.
 
     Args:
         tastes: one per other user, of one profile; unusable ones and those without choices are passed over.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -37,8 +39,7 @@ def test_a_change_of_taste_shortens_the_memory_and_is_followed() -> None:
         settled = recipe(choices, DEFAULT)
         assert settled.half_life in HALF_LIVES
         shorter += settled.half_life is not None
-        unforgetting = recipe(choices, DEFAULT)
-        object.__setattr__(unforgetting, "half_life", None)
+        unforgetting = replace(settled, half_life=None)
         gain.append(accuracy(settled.fitted().without_last(1), k, new))
         gain[-1] -= accuracy(unforgetting.fitted().without_last(1), k, new)
     assert shorter >= 6
