@@ -14,7 +14,7 @@ from dqa.config import Settings
 from dqa.ids import new_id
 from dqa.record import EvaluationRecord
 from dqa.store import Store
-from dqa.store.engine import create, writing
+from dqa.store.engine import create, reading, writing
 from dqa.store.migrate import alembic_config, migrate
 from dqa.store.summaries import SHOWN_CHARACTERS, Wanted
 from dqa.store.tables import summaries
@@ -75,6 +75,15 @@ def test_it_goes_with_its_record(store: Store) -> None:
     record = keep(store)
     store.delete(record.id)
     assert ids(store) == []
+
+
+def test_a_deleted_user_is_in_no_list(store: Store) -> None:
+    kept = keep(store, "a wolf")
+    keep(store, "a private wolf", user="anna")
+    store.users.delete("anna")
+    assert ids(store) == ids(store, text="wolf") == [kept.id]
+    with reading(store._engine) as connection:
+        assert connection.scalar(sa.select(sa.func.count()).select_from(summaries)) == 1
 
 
 def test_what_a_database_can_not_hold_is_replaced(store: Store) -> None:
