@@ -103,7 +103,8 @@ def _export(settings: Settings, file: Path, kind: str, *, records: bool) -> int:
         raise UsageError(f"{kind!r} is not a format", fix=f"use one of {', '.join(get_args(Format))}")
     if records and kind != "jsonl":
         raise UsageError("--records goes with --format jsonl", fix="leave it out")
-    export = Export(_store(settings), settings.user)
+    store = _store(settings)
+    export = Export(store, settings.user, store.styles.get(settings.user).style)
     write_all(file, export.pieces(cast("Format", kind), records=records))
     for reason, count in export.left_out.items():
         say(f"{count} left out ({reason}): {kind} can't hold them.")

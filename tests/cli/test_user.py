@@ -13,6 +13,7 @@ import pytest
 
 from dqa.config import Settings
 from dqa.store import Store
+from dqa.taste.style import Style
 from tests.cli.conftest import Run
 from tests.store.test_choices import fill
 
@@ -115,7 +116,9 @@ def test_what_does_not_go_together(cli: Run, store: Store, arguments: list[str],
 
 def test_ties_that_a_format_can_not_hold_are_told(cli: Run, store: Store, tmp_path: Path) -> None:
     assert cli("choose", "--a", "ev_mira0a", "--b", "ev_mira1a", "--chosen", "tie", "--user", "mira").code == 0
+    store.styles.put("mira", own=Style(likes=("fog",)))
     done = cli("choose", "--export", tmp_path / "f", "--format", "trl", "--user", "mira")
     assert done.code == 0
+    assert 'likes: "fog"' in json.loads((tmp_path / "f").read_text().splitlines()[0])["prompt"]
     assert "1 left out (ties)" in done.err
     assert len((tmp_path / "f").read_text().splitlines()) == 3
