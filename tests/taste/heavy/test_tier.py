@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -89,3 +91,32 @@ def test_a_killed_process_is_noticed(base: Path, tmp_path: Path) -> None:
     with pytest.raises(WorkerDied):
         run_process(endless(base, tmp_path), kill, lambda: False)
     assert not children()
+
+
+PARENT = """
+import sys
+from pathlib import Path
+from dqa.taste.heavy.tier import run_process
+from tests.taste.heavy import tiny
+base, scratch = map(Path, sys.argv[1:])
+config = tiny.quick(base, min_steps=1000, max_steps=1000, evaluations=100, patience=1000)
+run_process(tiny.request(scratch, config), lambda p: print(p.step, flush=True), lambda: False)
+"""
+
+
+@pytest.mark.slow
+def test_the_process_dies_with_whoever_started_it(base: Path, tmp_path: Path) -> None:
+    parent = subprocess.Popen(
+        [sys.executable, "-c", PARENT, str(base), str(tmp_path)],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[3],
+    )
+    assert parent.stdout is not None
+    while parent.stdout.readline() != "3\n":
+        assert parent.poll() is None
+    child = psutil.Process(parent.pid).children()[0]
+    os.kill(parent.pid, signal.SIGKILL)
+    parent.communicate()
+    child.wait(timeout=5)
+    assert not child.is_running()
