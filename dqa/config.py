@@ -46,6 +46,9 @@ class Settings(BaseModel):
     agent_model: str | None = Field(None, description="Letta's handle of the agents' model; default the rule brain")
     agent_embedding: str | None = Field(None, description="likewise of their embedding model; default the rule brain's")
     taste_versions: int = Field(20, ge=1, le=1000, description="versions of each user's taste that can be gone back to")
+    adaptive_weights: bool = Field(
+        True, description="let channels weigh as a user's choices have shown to predict better; false: never"
+    )
     taste_model: str | None = Field(
         None, description="language model to train on choices: a folder, or a hub id in the local cache; none: off"
     )

@@ -32,7 +32,8 @@ from dqa.prompt import check_prompt, parse_prompt
 from dqa.prompt.parse import Prompt
 from dqa.reasoning import advice, reasoning
 from dqa.record import ChannelName, ChannelResult, EvaluationRecord, Reproduce
-from dqa.synthesis import synthesise
+from dqa.synthesis import WEIGHTS, synthesise
+from dqa.taste import channel_weights
 from dqa.taste.taste import Taste
 
 log = structlog.get_logger(__name__)
@@ -257,7 +258,9 @@ class Evaluator:
         results: dict[ChannelName, ChannelResult],
         timings: dict[str, float],
     ) -> EvaluationRecord:
-        verdict = synthesise(results)
+        own = channel_weights.usable(request.taste, self.profile.name) if self.settings.adaptive_weights else None
+        verdict = synthesise(results, {**WEIGHTS, **(own or {})})
+        told = (channel_weights.note(request.taste, request.user, own),) if request.taste and own else ()
         return EvaluationRecord(
             id=request.evaluation_id,
             created=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
@@ -273,7 +276,11 @@ class Evaluator:
             action=verdict.action,
             reasoning=reasoning(results, verdict),
             advice=advice(results),
-            notes=(*verdict.notes, f"scores of profile {self.profile.name} are not comparable with another profile's"),
+            notes=(
+                *verdict.notes,
+                *told,
+                f"scores of profile {self.profile.name} are not comparable with another profile's",
+            ),
             reproduce=Reproduce(
                 dqa_version=dqa.__version__,
                 media=request.media_name,
@@ -285,6 +292,7 @@ class Evaluator:
                 channels=request.channels,
                 seed=request.seed,
                 taste_version=request.taste.version if request.taste and request.taste.usable else None,
+                adaptive_weights=own is not None,
             ),
             timings_s=timings,
             memory=self._memory(),

@@ -103,6 +103,7 @@ class Reproduce(_Part):
     """Everything ``dqa reproduce`` needs to run the same evaluation again and compare.
 
     ``taste_version`` is the version of the user's taste that judged preference; null when there was none.
+    ``adaptive_weights`` says whether the channels weighed as that taste had learned, not as the mission says.
     """
 
     dqa_version: str
@@ -115,6 +116,7 @@ class Reproduce(_Part):
     channels: tuple[ChannelName, ...]
     seed: int
     taste_version: int | None = None
+    adaptive_weights: bool = False
 
 
 class EvaluationRecord(BaseModel):

@@ -1,7 +1,8 @@
 """From channel results to a verdict: effective weights, adherence, final score, grade, action.
 
-``final = sum(w_i * score_i)`` with the mission's weights, over the channels that have a score: each weight is
-scaled by the channel's confidence, then all are renormalised to sum to 1. A missing score is left out, never 0.
+``final = sum(w_i * score_i)`` with the mission's weights (or a user's own, :mod:`dqa.taste.channel_weights`), over the
+channels that have a score: each weight is scaled by the channel's confidence, then all are renormalised to sum to 1. A
+missing score is left out, never 0.
 
 When semantic and spatial disagree (a vision-language model that hallucinates is sure of what is not there), spatial
 weighs more. With ``d = semantic - spatial`` the share ``w_semantic / 2 * max(0, 1 - 0.3 / |d|)`` moves from semantic
@@ -56,38 +57,41 @@ class Verdict:
     notes: tuple[str, ...]
 
 
-def synthesise(results: Mapping[ChannelName, ChannelResult]) -> Verdict:
+def synthesise(results: Mapping[ChannelName, ChannelResult], weights: Mapping[ChannelName, float] = WEIGHTS) -> Verdict:
     """Weighs the channels (mission 1.2, with what the module's text adds).
 
     Args:
         results: any subset of the five channels; one without a score is left out, and named in the notes.
+        weights: of all five channels, each > 0.
     """
     scores: dict[ChannelName, float] = {n: r.score for n, r in results.items() if r.score is not None}
     notes = [f"{name} is left out: {_why(results[name])}" for name in results if name not in scores]
-    weights = effective_weights(scores, {n: _confidence(results[n]) for n in scores})
+    effective = effective_weights(scores, {n: _confidence(results[n]) for n in scores}, weights)
     if divergence(scores):
         apart = f"semantic ({scores['semantic']:.2f}) and spatial ({scores['spatial']:.2f})"
         notes.append(f"{apart} disagree, so spatial weighs more")
-    final = weighted_mean(scores, weights)
+    final = weighted_mean(scores, effective)
     adherence = None
     if "semantic" in scores or "spatial" in scores:
-        adherence = weighted_mean({n: scores[n] for n in ADHERENCE if n in scores}, weights)
+        adherence = weighted_mean({n: scores[n] for n in ADHERENCE if n in scores}, effective)
     if final is None:
         return Verdict({}, None, None, None, "review", tuple(notes))
     grade, action = grade_of(final)
     if adherence is None:
         notes.append("adherence to the prompt was not judged, so the clip can't be accepted on quality alone")
         action = "review" if action == "accept" else action
-    return Verdict(weights, adherence, final, grade, action, tuple(notes))
+    return Verdict(effective, adherence, final, grade, action, tuple(notes))
 
 
 def effective_weights(
-    scores: Mapping[ChannelName, float], confidences: Mapping[ChannelName, float]
+    scores: Mapping[ChannelName, float],
+    confidences: Mapping[ChannelName, float],
+    base: Mapping[ChannelName, float] = WEIGHTS,
 ) -> dict[ChannelName, float]:
     """The weights that ``final`` uses: non-negative, summing to 1 over the channels with a score."""
-    scaled: dict[ChannelName, float] = {n: WEIGHTS[n] * confidences[n] for n in scores}
+    scaled: dict[ChannelName, float] = {n: base[n] * confidences[n] for n in scores}
     if not math.fsum(scaled.values()):  # nobody is sure of anything: the plain weights are the only guide left
-        scaled = {n: WEIGHTS[n] for n in scores}
+        scaled = {n: base[n] for n in scores}
     total = math.fsum(scaled.values())
     weights: dict[ChannelName, float] = {n: w / total for n, w in scaled.items()}
     if excess := divergence(scores):

@@ -21,7 +21,8 @@ from dqa.errors import (
     VersionNotFound,
 )
 from dqa.evaluator import CHANNELS, Evaluator
-from dqa.record import EvaluationRecord
+from dqa.record import ChannelName, EvaluationRecord
+from dqa.synthesis import WEIGHTS, synthesise
 from dqa.taste.learn import learn
 from tests.conftest import CLIPS
 
@@ -121,6 +122,43 @@ def test_profiles_that_can_not_be_used_are_refused(tmp_path: Path) -> None:
         Evaluator(Settings(home=tmp_path, profile="rtx3090"))
     with pytest.raises(InsufficientMemory):
         Evaluator(Settings(home=tmp_path, budget_gb=0.01))
+
+
+OWN: dict[ChannelName, float] = {"semantic": 0.13, "spatial": 0.28, "benchmark": 0.22, "visionreward": 0.12}
+
+
+def test_a_user_s_own_channel_weights_are_used_named_and_reproducible(tmp_path: Path) -> None:
+    serving = learn([], 12).model_copy(update={"channel_weights": OWN})
+    settings = Settings(home=tmp_path)
+    own, usual = (
+        Evaluator(each, taste=lambda _user, _profile, _version: serving).evaluate(CLIP, PROMPT, user="mira")
+        for each in (settings, settings.model_copy(update={"adaptive_weights": False}))
+    )
+    assert own.weights == pytest.approx(synthesise(own.channels, {**WEIGHTS, **OWN}).weights)
+    assert usual.weights == pytest.approx(synthesise(own.channels).weights)
+    assert own.weights != pytest.approx(usual.weights)
+    (told,) = [note for note in own.notes if "channel weights" in note]
+    assert told.startswith("channel weights of mira's taste 12 were used instead of the mission's")
+    assert "spatial 0.28 (not 0.15)" in told
+    assert not any("channel weights" in note for note in usual.notes)
+    assert (own.reproduce.adaptive_weights, usual.reproduce.adaptive_weights) == (True, False)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"channel_weights": {**OWN, "spatial": 0.9}},
+        {"channel_weights": {"semantic": 0.75}},
+        {"features_version": 1},
+        {"profile": "rtx3090"},
+    ],
+)
+def test_weights_that_break_the_bounds_or_belong_elsewhere_are_not_used(change: dict[str, Any], tmp_path: Path) -> None:
+    serving = learn([], 12).model_copy(update={"channel_weights": OWN, **change})
+    evaluator = Evaluator(Settings(home=tmp_path), taste=lambda _user, _profile, _version: serving)
+    record = evaluator.evaluate(CLIP, PROMPT, channels=["benchmark", "visionreward"])
+    assert record.reproduce.adaptive_weights is False
+    assert record.weights == pytest.approx(synthesise(record.channels).weights)
 
 
 def test_a_version_of_a_taste_that_is_gone_is_never_replaced_by_another(tmp_path: Path) -> None:

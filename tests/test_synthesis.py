@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dqa.record import ChannelName, ChannelResult
 from dqa.synthesis import ADHERENCE, WEIGHTS, effective_weights, grade_of, synthesise
+from dqa.taste.channel_weights import bounded
+from dqa.taste.features import CHANNELS
 
 units = st.floats(0, 1)
 NAMES: list[ChannelName] = list(WEIGHTS)
@@ -89,6 +92,40 @@ def test_final_and_adherence_never_fall_when_a_score_rises(
     assert (higher.final or 0) >= (lower.final or 0) - 1e-12
     if name in ADHERENCE and lower.prompt_adherence is not None and higher.prompt_adherence is not None:
         assert higher.prompt_adherence >= lower.prompt_adherence - 1e-12
+
+
+@st.composite
+def own_weights(draw: st.DrawFn) -> dict[ChannelName, float]:
+    """Weights that a user's choices may teach: within the bounds, with the mission's sum."""
+    found = bounded(np.array(draw(st.lists(st.floats(-1, 2), min_size=len(CHANNELS), max_size=len(CHANNELS)))))
+    return {**WEIGHTS, **dict(zip(CHANNELS, map(float, found), strict=True))}
+
+
+@settings(deadline=None)
+@given(results=all_results(), name=st.sampled_from(NAMES), better=units, weights=own_weights())
+def test_with_a_user_s_own_weights_a_rising_score_never_costs_anything_either(
+    results: dict[ChannelName, ChannelResult], name: ChannelName, better: float, weights: dict[ChannelName, float]
+) -> None:
+    before = results.get(name)
+    if before is None or before.score is None:
+        return
+    low, high = sorted((before.score, better))
+    lower = synthesise({**results, name: result(low, before.confidence)}, weights)
+    higher = synthesise({**results, name: result(high, before.confidence)}, weights)
+    assert (higher.final or 0) >= (lower.final or 0) - 1e-12
+    if name in ADHERENCE and lower.prompt_adherence is not None and higher.prompt_adherence is not None:
+        assert higher.prompt_adherence >= lower.prompt_adherence - 1e-12
+    assert math.fsum(lower.weights.values()) == pytest.approx(1)
+    assert all(0 <= weight <= 1 for weight in lower.weights.values())
+
+
+@settings(deadline=None)
+@given(weights=own_weights(), score=units)
+def test_own_weights_move_the_verdict_within_bounds(weights: dict[ChannelName, float], score: float) -> None:
+    assert synthesise({n: result(score) for n in NAMES}, weights).final == score
+    scores = dict(zip(NAMES, [0.9, 0.7, 0.8, 0.6, 0.65], strict=True))
+    final = synthesise({n: result(s) for n, s in scores.items()}, weights).final
+    assert final == pytest.approx(sum(weights[n] * s for n, s in scores.items()))
 
 
 @given(results=all_results(), name=st.sampled_from(NAMES))

@@ -62,7 +62,8 @@ def command(
     """
     settings = runtime.settings_from(home=home)
     old = _find(evaluation, settings)
-    settings = settings.model_copy(update={"profile": old.profile})
+    weights = old.reproduce.adaptive_weights
+    settings = settings.model_copy(update={"profile": old.profile, "adaptive_weights": weights})
     path = _locate(old, media, settings)
     new = _again(old, path, settings, quiet=quiet)
     changes = list(compare(old, new))

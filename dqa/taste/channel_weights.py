@@ -8,7 +8,7 @@ own weight: it is the taste itself.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,7 @@ from dqa.record import ChannelName
 from dqa.taste.bradley_terry import LAPSE, fit
 from dqa.taste.choice import Choice
 from dqa.taste.features import CHANNELS, INDEX
+from dqa.taste.taste import Taste
 
 MISSION: dict[ChannelName, float] = {"semantic": 0.25, "spatial": 0.15, "benchmark": 0.20, "visionreward": 0.15}
 """The mission's weights of the channels that may change; a test holds them to :data:`dqa.synthesis.WEIGHTS`."""
@@ -35,6 +36,7 @@ FOLDS = 5
 SURE = 2.0
 """Standard errors that the held-out gain in log loss must exceed, and the gain in accuracy as well."""
 
+_SLACK = 1e-6
 _SPREAD = 0.5  # the prior's deviation of a weight, as a share of it
 _SHARPNESS, _VAGUE = 10.0, 0.01  # k before any choice, and its precision: a tenth in final score is a fair difference
 
@@ -70,6 +72,24 @@ def learned(choices: Sequence[Choice], counts: Sequence[float] | None = None) ->
         return None
     found = _fitted(data)
     return None if found is None else {name: float(weight) for name, weight in zip(CHANNELS, found, strict=True)}
+
+
+def usable(taste: Taste | None, profile: str) -> dict[ChannelName, float] | None:
+    """The weights of a taste for a profile's scores, checked anew; None when it has none or they break the bounds."""
+    own = taste.channel_weights if taste is not None and taste.usable and taste.profile == profile else None
+    if own is None or set(own) != set(MISSION):
+        return None
+    fits = all(LEAST - _SLACK <= own[name] / weight <= MOST + _SLACK for name, weight in MISSION.items())
+    return own if fits and abs(sum(own.values()) - sum(MISSION.values())) < _SLACK else None
+
+
+def note(taste: Taste, user: str, weights: Mapping[ChannelName, float]) -> str:
+    """What a record says of weights that are not the mission's."""
+    each = ", ".join(f"{name} {weight:.2f} (not {MISSION[name]:.2f})" for name, weight in weights.items())
+    return (
+        f"channel weights of {user}'s taste {taste.version} were used instead of the mission's, since they predicted "
+        f"held-out choices better: {each}; DQA_ADAPTIVE_WEIGHTS=false forbids it"
+    )
 
 
 def bounded(weights: Array) -> Array:

@@ -48,6 +48,26 @@ def test_it_runs_from_the_records_own_settings(cli: Run, clip: Clip, monkeypatch
     assert (asked["user"], asked["seed"], asked["media_name"]) == ("ann", 3, record["reproduce"]["media"])
 
 
+@pytest.mark.parametrize("used", [True, False])
+def test_the_weights_are_the_record_s_whatever_the_setting_says_now(
+    cli: Run, clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, used: bool
+) -> None:
+    record = judged(cli, clip("a-0.7.mp4"))
+    record["reproduce"]["adaptive_weights"] = used
+    file = tmp_path / "record.json"
+    file.write_text(json.dumps(record))
+    allowed: list[bool] = []
+
+    def make(settings: Any) -> ScriptedEvaluator:
+        allowed.append(settings.adaptive_weights)
+        return ScriptedEvaluator(settings)
+
+    monkeypatch.setattr(runtime, "make_evaluator", make)
+    monkeypatch.setenv("DQA_ADAPTIVE_WEIGHTS", str(not used))
+    reproduce(cli, file)
+    assert allowed == [used]
+
+
 def test_what_differs_is_listed_by_pointer(cli: Run, clip: Clip, tmp_path: Path) -> None:
     record = judged(cli, clip("a-0.7.mp4"))
     record["final"] = 0.71

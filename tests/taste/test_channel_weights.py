@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dqa.synthesis import WEIGHTS
@@ -72,6 +72,7 @@ def test_a_clip_that_was_not_judged_says_nothing() -> None:
     assert learned(blind) is None
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(-5, 5), min_size=4, max_size=4))
 def test_bounds_and_sum_hold_for_any_weights(raw: list[float]) -> None:
     found = bounded(np.array(raw))
