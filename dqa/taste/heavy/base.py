@@ -141,7 +141,7 @@ def _by_transformers(folder: Path, how: How) -> tuple[Any, Any]:
     tokenizer: Any = AutoTokenizer.from_pretrained(str(folder), **kept)
     model: Any = AutoModelForCausalLM.from_pretrained(str(folder), use_safetensors=True, **kept, **options)
     model.requires_grad_(False)
-    return model.eval(), tokenizer
+    return model.train(False), tokenizer
 
 
 def _by_unsloth(folder: Path, how: How) -> tuple[Any, Any]:

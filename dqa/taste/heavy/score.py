@@ -43,7 +43,7 @@ def log_likelihoods(model: Any, tokenizer: Any, texts: Sequence[Text], batch: in
     order = sorted(range(len(encoded)), key=lambda i: len(encoded[i].ids))  # alike lengths together: less padding
     found = [0.0] * len(encoded)
     training = model.training
-    model.eval()
+    model.train(False)
     with torch.inference_mode():
         for at in range(0, len(order), batch):
             part = order[at : at + batch]
