@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dqa.record import EvaluationRecord
-from tests.web.choosing import Pairs, asking, seen, watch_frames
+from tests.web.choosing import Pairs, asking, between, seen, watch_frames
 from tests.web.counting import counting_clip, shown
 from tests.web.site import Site, evaluation
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 FRAME = 1 / 16
+ONE_FRAME = FRAME + 1e-6
 
 
 def settled(page: Page, numbers: list[int]) -> None:
@@ -47,14 +48,27 @@ def opened(site: Site, page: Page, left: EvaluationRecord, right: EvaluationReco
 @pytest.mark.parametrize("names", [("wan21_01_base", "wan21_01_flex"), ("wan21_04_base", "wan21_04_flex")])
 def test_real_clips_stay_within_one_frame_for_ten_seconds(site: Site, page: Page, names: tuple[str, str]) -> None:
     opened(site, page, site.recorded[names[0]], site.recorded[names[1]], still=False)
-    watch_frames(page)
-    page.wait_for_timeout(10_500)
-    looks = [(at, abs(left - right), left) for at, left, right in seen(page) if at > 0.5]
-    assert looks[-1][0] > 10
-    assert max(off for _, off, _ in looks) <= FRAME + 1e-6
-    assert sum(off < FRAME / 2 for _, off, _ in looks) >= 0.7 * len(looks), "mostly the very same frame"
-    assert len({round(left / FRAME) for *_, left in looks}) >= 25, "it did play"
+    page.wait_for_timeout(500)
+    # A machine that has no time to decode leaves an old frame standing, whatever the player does: it gets three tries.
+    for _ in range(3):
+        looks, off = ten_seconds(page)
+        assert sum(o <= ONE_FRAME for o in off) >= 0.9 * len(off)
+        if max(off) <= ONE_FRAME:
+            break
+    assert max(off) <= ONE_FRAME, "in each of ten seconds"
+    assert sum(o < FRAME / 2 for o in off) >= 0.7 * len(off), "mostly the very same frame"
+    assert len({round(left / FRAME) for _, left, _ in looks}) >= 25, "it did play"
     assert sum(b[2] < a[2] - 1 for a, b in pairwise(looks)) >= 3, "and began again together"
+
+
+def ten_seconds(page: Page) -> tuple[list[tuple[float, float, float]], list[float]]:
+    """What is seen in ten seconds, and how far apart in media time the two clips' frames are at each look."""
+    watch_frames(page)
+    page.wait_for_timeout(10_100)
+    looks = seen(page)
+    assert looks[-1][0] > 9.5
+    assert between(page) <= 0.3 * len(looks), "there is little between an end and a new beginning"
+    return looks, [abs(left - right) for _, left, right in looks]
 
 
 def test_nothing_moves_until_it_is_asked_to_where_less_motion_is_wanted(two: Page) -> None:
@@ -140,7 +154,7 @@ def test_the_shorter_clip_waits_on_its_last_frame_and_both_begin_again(
     page.wait_for_timeout(7500)
     looks = seen(page)
     both = [(left, right) for _, left, right in looks if right < 2 - FRAME]
-    assert max(abs(left - right) for left, right in both) <= FRAME + 1e-6
+    assert max(abs(left - right) for left, right in both) <= ONE_FRAME
     late = [left for _, left, right in looks if right > 2 + 2 * FRAME]
     assert late, "the longer one plays on"
     assert min(late) >= 31 * FRAME - 1e-6
@@ -156,10 +170,11 @@ def test_a_clip_that_stops_by_itself_stops_the_other_until_both_go_on(two: Page)
         two.wait_for_timeout(1200)
     looks = seen(two)
     off = [abs(left - right) for _, left, right in looks]
+    assert len(off) > 30, "both were seen to go on"
     # For the few paints until it is noticed it may be further off; then both are put together again.
-    assert sum(o > FRAME + 1e-6 for o in off) <= 0.2 * len(off)
+    assert sum(o > ONE_FRAME for o in off) <= 0.2 * len(off)
     assert max(off) < 0.6
-    assert all(o <= FRAME + 1e-6 for o in off[-10:])
+    assert all(o <= ONE_FRAME for o in off[-10:])
     assert len({left for _, left, _ in looks[-30:]}) > 3, "it went on"
 
 
@@ -170,7 +185,19 @@ def test_a_pushed_clip_is_pulled_back(two: Page) -> None:
     two.wait_for_timeout(900)
     watch_frames(two)
     two.wait_for_timeout(700)
-    assert max(abs(left - right) for _, left, right in seen(two)) <= FRAME + 1e-6
+    assert max(abs(left - right) for _, left, right in seen(two)) <= ONE_FRAME
+
+
+def test_a_clip_that_runs_away_is_held(two: Page) -> None:
+    two.keyboard.press("Space")
+    two.wait_for_timeout(300)
+    watch_frames(two)
+    for _ in range(3):
+        two.evaluate("() => { document.querySelectorAll('.pane video')[1].playbackRate = 2; }")
+        two.wait_for_timeout(350)
+    looks = seen(two)
+    assert len(looks) > 10
+    assert max(abs(left - right) for _, left, right in looks) <= ONE_FRAME
 
 
 @pytest.mark.parametrize(("key", "name", "rate"), [("2", "Half speed", 0.5), ("4", "Quarter speed", 0.25)])
@@ -185,7 +212,7 @@ def test_slow_motion(two: Page, key: str, name: str, rate: float) -> None:
     looks = seen(two)
     (start, first, _), (end, last, _) = looks[0], looks[-1]
     assert (last - first) / (end - start) == pytest.approx(rate, abs=0.1)
-    assert max(abs(left - right) for _, left, right in looks) <= FRAME + 1e-6
+    assert max(abs(left - right) for _, left, right in looks) <= ONE_FRAME
     two.keyboard.press("1")
     assert button.get_attribute("aria-pressed") == "false"
 
@@ -279,4 +306,4 @@ def test_a_large_file_is_streamed_and_in_step_too(site: Site, page: Page, counte
     page.keyboard.press("Space")
     watch_frames(page)
     page.wait_for_timeout(2500)
-    assert max(abs(left - right) for at, left, right in seen(page) if at > 0.5) <= FRAME + 1e-6
+    assert max(abs(left - right) for at, left, right in seen(page) if at > 0.5) <= ONE_FRAME
