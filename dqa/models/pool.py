@@ -25,6 +25,12 @@ LOADERS: dict[str, str] = {
 ENDPOINTS: dict[str, str] = {"openai-endpoint": "dqa.models.vlm.endpoint:load"}
 """Likewise for models on another machine; the function takes (component, settings)."""
 
+SNAPSHOTS: dict[str, str] = {
+    "hf-clip": "dqa.models.proxyclip.clip:load",
+    "hf-vfm": "dqa.models.proxyclip.vfm:load",
+}
+"""Likewise for models of the hub; the function takes (component, folder of its files, device)."""
+
 
 class ModelPool:
     """Holds the loaded components of one profile. Not for several threads at once.
@@ -56,6 +62,10 @@ class ModelPool:
     def _load(self, component: Component) -> Any:
         if component.loader in ENDPOINTS:
             return connect(component, self._settings or load_settings({}))
+        if component.loader in SNAPSHOTS:
+            from dqa.models.snapshot import snapshot
+
+            return _function(SNAPSHOTS[component.loader])(component, snapshot(component), self.profile.device)
         return _loader(component)(component, weights_path(component), self.home)
 
     @property

@@ -1,0 +1,56 @@
+"""Loads a transformers model from a checked folder: safetensors only, no code of others, nothing left at random."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dqa.errors import ModelUnavailable
+from dqa.models.profiles import Component
+
+FIX = "fetch the model again (its folder needs config.json and all of its *.safetensors), or name another one"
+KEPT: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+
+
+def torch_device(device: str) -> torch.device:
+    """The device of a profile: ``cuda`` where there is one, else the CPU."""
+    return torch.device("cuda" if device == "cuda" and torch.cuda.is_available() else "cpu")
+
+
+def load_model(
+    component: Component, kind: Any, folder: Path, device: str, options: Mapping[str, Any] | None = None
+) -> Any:
+    """The model in evaluation mode, frozen, in half precision on a GPU and float32 elsewhere.
+
+    Args:
+        kind: the transformers class, e.g. ``CLIPModel``.
+        folder: as :func:`dqa.models.snapshot.snapshot` found it.
+        device: ``cpu`` or ``cuda``.
+
+    Raises:
+        ModelUnavailable: the files are damaged or of another kind, or lack weights: transformers would fill those with
+            random numbers and go on.
+    """
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # it would write over the command line's own
+    place = torch_device(device)
+    half = torch.float16 if place.type == "cuda" else torch.float32
+    wanted = {"use_safetensors": True, "dtype": half, "output_loading_info": True, **KEPT, **(options or {})}
+    try:
+        model, told = kind.from_pretrained(str(folder), **wanted)
+    except Exception as error:  # damaged files fail in safetensors', json's and torch's own ways
+        why = str(error).strip().splitlines() or [type(error).__name__]
+        raise _broken(component, f"can't be loaded ({why[0][:200]})", folder) from error
+    lacking = sorted({*told["missing_keys"], *(str(key) for key in told["mismatched_keys"])})
+    if lacking:
+        raise _broken(component, f"lacks {len(lacking)} of its weights, such as {lacking[0]}", folder)
+    model.requires_grad_(False)
+    return model.to(place).eval()
+
+
+def _broken(component: Component, what: str, folder: Path) -> ModelUnavailable:
+    return ModelUnavailable(f"the model {component.id} {what}", fix=FIX, where=str(folder))

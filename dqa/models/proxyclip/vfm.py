@@ -1,0 +1,77 @@
+"""The vision model whose patch features say what belongs together: DINO, DINOv2 (with or without registers), DINOv3."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dqa.errors import ModelUnavailable
+from dqa.models.profiles import Component
+from dqa.models.proxyclip.checkpoint import load_model
+
+# Of transformers' model types: which class reads it, what it is built with, what its forward pass wants.
+_KINDS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
+    "vit": ("ViTModel", {"add_pooling_layer": False}, {"interpolate_pos_encoding": True}),
+    "dinov2": ("Dinov2Model", {}, {}),
+    "dinov2_with_registers": ("Dinov2WithRegistersModel", {}, {}),
+    "dinov3_vit": ("DINOv3ViTModel", {}, {}),
+}
+
+
+class PatchFeatures:
+    """A vision model, asked for the features of patches.
+
+    Args:
+        model: one of transformers' models named above, in evaluation mode.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+        size = model.config.patch_size
+        self.patch = int(size if isinstance(size, int) else size[0])
+        # Before the patches come the class token and the registers, if there are any.
+        self._before = 1 + int(getattr(model.config, "num_register_tokens", 0))
+        self._wanted = _KINDS[model.config.model_type][2]
+
+    @torch.inference_mode()
+    def features(self, pixels: Tensor) -> tuple[Tensor, tuple[int, int]]:
+        """Normed last-layer features of the patches, row-major, and their grid.
+
+        Args:
+            pixels: 1 x 3 x H x W, normalised as ImageNet's, H and W multiples of the patch.
+
+        Returns:
+            N x C float32, and (H // patch, W // patch), whose product is N.
+        """
+        given = pixels.to(self.model.device, self.model.dtype)
+        tokens = self.model(pixel_values=given, **self._wanted).last_hidden_state[0, self._before :]
+        height, width = pixels.shape[-2:]
+        return tokens.float(), (height // self.patch, width // self.patch)
+
+
+def load(component: Component, folder: Path, device: str) -> PatchFeatures:
+    """Loads the vision model.
+
+    Raises:
+        ModelUnavailable: the folder holds no complete model of a kind named above.
+    """
+    import transformers
+
+    try:
+        config: Any = transformers.AutoConfig.from_pretrained(str(folder), local_files_only=True)
+    except (OSError, ValueError, KeyError) as error:
+        why = "the folder's config.json names no model that is known here"
+        raise ModelUnavailable(
+            f"{component.id} can't be loaded: {why}", fix="name another", where=str(folder)
+        ) from error
+    if config.model_type not in _KINDS:
+        raise ModelUnavailable(
+            f"{component.id} is a {config.model_type}, which gives no patch features here",
+            fix=f"name a model of one of these types: {', '.join(_KINDS)}",
+            where=str(folder),
+        )
+    kind, options, _ = _KINDS[config.model_type]
+    return PatchFeatures(load_model(component, getattr(transformers, kind), folder, device, options))
