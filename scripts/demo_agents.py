@@ -36,6 +36,7 @@ class Deployment:
     """A deployment of its own: its state folder, free ports, and clips where every process may read them."""
 
     def __init__(self, home: Path) -> None:
+        self.home, self.kept = home, home.parent
         # Letta's tools may run as another user than ours, who can't enter a checkout under somebody's home.
         self.clips = Path(tempfile.mkdtemp(prefix="dqa-demo-clips-"))
         self.clips.chmod(0o755)
@@ -147,7 +148,7 @@ def evaluated(deployment: Deployment, row: dict[str, Any]) -> dict[str, Any]:
 
 def preferred(one: str, other: str) -> bool:
     """The demo's user: likes the preference-tuned generator's clips, then quiet landscapes, then the rest."""
-    order = ("flex", "cogvideox", "base")
+    order = ("flex", "cogvideox", "base", "frozen")
 
     def rank(clip: str) -> int:
         return next(i for i, word in enumerate(order) if word in clip)
@@ -175,7 +176,9 @@ def wait_for_the_tuner(deployment: Deployment, patience_s: float = 240) -> list[
 
 def learn_more(deployment: Deployment, ids: dict[str, str], records: dict[str, dict[str, Any]]) -> None:
     """All other pairs chosen, too: then the taste knows enough to move a grade."""
-    pairs = list(combinations(ids, 2))[5:]
+    page = Page(deployment)
+    shown = page.choose()
+    pairs = [(a, b) for a, b in list(combinations(ids, 2))[5:] if frozenset((ids[a], ids[b])) not in shown]
     lines = [
         {"test_id": f"demo-{n}", "a": ids[a], "b": ids[b], "chosen": "a" if preferred(a, b) else "b"}
         for n, (a, b) in enumerate(pairs, start=5)
@@ -184,9 +187,77 @@ def learn_more(deployment: Deployment, ids: dict[str, str], records: dict[str, d
     file.write_text("\n".join(map(json.dumps, lines)))
     print(f"\n   {len(lines)} more choices, learned at once; then the same clips again:")
     deployment.dqa("choose", "--import", str(file), "--json")
-    print(deployment.dqa("tuner", "step").rstrip())
-    for row in deployment.rows[:6]:
-        old, new = records[row["id"]], evaluated(deployment, row)
-        taste = new["channels"]["preference"]
-        said = taste["reason"] if taste["score"] is None else f"preference {taste['score']:.2f}"
-        print(f"   {row['id']}: {old['grade']} {old['final']:.2f} -> {new['grade']} {new['final']:.2f} ({said})")
+    deployment.dqa("tuner", "step")
+    print(deployment.dqa("tuner", "status").rstrip())
+    new = {row["id"]: again(deployment, row, records[row["id"]]) for row in deployment.rows}
+    moved = sum(records[clip]["grade"] != record["grade"] for clip, record in new.items())
+    print(f"   {moved} of {len(new)} grades moved.")
+    near_tie(records, new)
+    page.keep(deployment.kept / "taste.html")
+
+
+def again(deployment: Deployment, row: dict[str, Any], old: dict[str, Any]) -> dict[str, Any]:
+    """Grades a clip once more and shows what the taste made of it."""
+    new = evaluated(deployment, row)
+    taste = new["channels"]["preference"]
+    said = taste["reason"] if taste["score"] is None else f"preference {taste['score']:.2f}"
+    print(f"   {row['id']}: {old['grade']} {old['final']:.2f} -> {new['grade']} {new['final']:.2f} ({said})")
+    return new
+
+
+def near_tie(old: dict[str, dict[str, Any]], new: dict[str, dict[str, Any]]) -> None:
+    """The two clips of one prompt that were closest before: what the taste makes of them."""
+    pairs = [(a, b) for a, b in combinations(old, 2) if old[a]["prompt"] == old[b]["prompt"]]
+    a, b = min(pairs, key=lambda pair: abs(old[pair[0]]["final"] - old[pair[1]]["final"]))
+    before, after = (
+        ", ".join(f"{clip} {records[clip]['grade']} {records[clip]['final']:.2f}" for clip in (a, b))
+        for records in (old, new)
+    )
+    print(f"   A near-tie of one prompt, before: {before}; now: {after}.")
+
+
+class Page:
+    """What the page /choose does for whoever sits before it: asks for a pair, shows it blind, sends the choice."""
+
+    pairs = 3
+
+    def __init__(self, deployment: Deployment) -> None:
+        secret = deployment.home / "secrets" / "token"
+        token = {"Authorization": f"Bearer {secret.read_text().strip()}"} if secret.exists() else {}
+        self.http = httpx.Client(base_url=deployment.service_url, headers=token, timeout=120)
+
+    def choose(self) -> set[frozenset[str]]:
+        """A few choices, each predicted before it is known and learned at once; the pairs that were asked."""
+        print(f"\n   {self.pairs} choices as the page makes them ({self.http.base_url}/choose):")
+        asked = set[frozenset[str]]()
+        for _ in range(self.pairs):
+            pair = self.http.get("/v1/pairs/next").raise_for_status().json()
+            a, b = pair["a"]["id"], pair["b"]["id"]
+            names = {clip: self.name(clip) for clip in (a, b)}
+            chosen = "a" if preferred(names[a], names[b]) else "b"
+            body = {
+                "test_id": pair["test_id"],
+                "a": a,
+                "b": b,
+                "chosen": chosen,
+                "left": pair["left"],
+                "why": ["motion"],
+            }
+            told = self.http.get("/v1/tuner/predictions", params={"a": a, "b": b}).raise_for_status().json()
+            self.http.post("/v1/selections", json=body).raise_for_status()
+            step = self.http.post("/v1/tuner/steps", json={}).raise_for_status().json()
+            chance = told["p_a"] if chosen == "a" else 1 - told["p_a"]
+            unsure = ", still learning" if told["abstained"] else ""
+            print(
+                f"      {names[a]} or {names[b]}? {names[pair[chosen]['id']]}: expected with {chance:.0%}{unsure}",
+                end="",
+            )
+            print(f"; taste version {step['training_step']}")
+            asked.add(frozenset((a, b)))
+        return asked
+
+    def keep(self, file: Path) -> None:
+        """The taste page as it stands, as a file."""
+        answer = self.http.get("/taste").raise_for_status()
+        file.write_text(answer.text, encoding="utf-8")
+        print(f"   the taste page: {file.relative_to(ROOT)} (live: dqa up, then {self.http.base_url}/taste)")
