@@ -5,18 +5,16 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import socket
-import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
+
+from tests.local_server import local_server
 
 P = Callable[[str], float]
 
@@ -81,17 +79,6 @@ class ScriptedVlm:
 
 @contextlib.contextmanager
 def serving(vlm: ScriptedVlm) -> Iterator[str]:
-    """Runs it in a thread; gives its base URL, up to /v1."""
-    sock = socket.socket()
-    sock.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(vlm.app(), log_level="critical", ws="none", timeout_graceful_shutdown=1))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]}, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    try:
-        yield f"http://127.0.0.1:{sock.getsockname()[1]}/v1"
-    finally:
-        server.should_exit = True
-        thread.join(timeout=10)
-        sock.close()
+    """Runs it; gives its base URL, up to /v1."""
+    with local_server(vlm.app()) as url:
+        yield f"{url}/v1"
