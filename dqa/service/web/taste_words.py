@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dqa.store.trainings import Training
-from dqa.taste.taste import HeldOut, Position
+from dqa.taste.taste import KNOWN_ENOUGH, HeldOut, Position
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def learned_tiles(choices: int, confidence: float, half_life: float | None) -> l
         Tile(
             "Uncertainty removed",
             _percent(confidence),
-            "of what was unknown about pairs like yours is known now. Below about half, it abstains.",
+            f"of what was unknown about pairs like yours is known now. Below {KNOWN_ENOUGH:.0%}, it abstains.",
         ),
         forgets,
     ]
