@@ -60,6 +60,10 @@ class Settings(BaseModel):
     vlm_url: str | None = Field(None, description="vision-language model's endpoint, to /v1 (profile remote-vlm)")
     vlm_model: str | None = Field(None, description="the name that endpoint knows the model by")
     vlm_key: SecretStr | None = Field(None, description="its key, where it wants one")
+    vlm_folder: Path | None = Field(
+        None,
+        description="folder of a local vision-language model; default the profile's in the hub cache",
+    )
     comfy_url: str = Field("http://127.0.0.1:8188", description="where ComfyUI is reached")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
 

@@ -13,6 +13,7 @@ import structlog
 from dqa.config import Settings, load_settings
 from dqa.errors import ModelUnavailable
 from dqa.models.profiles import Component, Profile
+from dqa.record import ModelIdentity
 
 log = structlog.get_logger(__name__)
 
@@ -24,6 +25,9 @@ LOADERS: dict[str, str] = {
 
 ENDPOINTS: dict[str, str] = {"openai-endpoint": "dqa.models.vlm.endpoint:load"}
 """Likewise for models on another machine; the function takes (component, settings)."""
+
+FOUND: dict[str, str] = {"transformers-vlm": "dqa.models.vlm.local:load"}
+"""Likewise for models in the hub's local cache or a folder that the settings name; the function takes the same."""
 
 SNAPSHOTS: dict[str, str] = {
     "hf-clip": "dqa.models.proxyclip.clip:load",
@@ -62,11 +66,18 @@ class ModelPool:
     def _load(self, component: Component) -> Any:
         if component.loader in ENDPOINTS:
             return connect(component, self._settings or load_settings({}))
+        if component.loader in FOUND:
+            return _function(FOUND[component.loader])(component, self._settings or load_settings({}))
         if component.loader in SNAPSHOTS:
             from dqa.models.snapshot import snapshot
 
             return _function(SNAPSHOTS[component.loader])(component, snapshot(component), self.profile.device)
         return _loader(component)(component, weights_path(component), self.home)
+
+    def identity(self, component_id: str) -> ModelIdentity:
+        """How a record names a component: as the loaded one says it is, else as the profile does."""
+        own = getattr(self._loaded.get(component_id), "identity", None)
+        return own if isinstance(own, ModelIdentity) else self.profile.component(component_id).identity()
 
     @property
     def resident(self) -> tuple[str, ...]:

@@ -24,13 +24,14 @@ class Component(_Data):
     """One set of weights.
 
     Attributes:
-        loader: a name in :data:`dqa.models.pool.LOADERS`; none for what can only be planned for.
+        loader: a name in :mod:`dqa.models.pool`; none for what can only be planned for.
         package: the distribution the weights come in, for the packaged ones.
         file: path of the weights inside that package.
         sha256: of that file; a byte that differs is refused.
         memory_gb: what it takes on the device once loaded.
         memory_source: where ``memory_gb`` comes from: ``measured``, or who states it.
         default: False for weights that a user must ask for (licence).
+        arguments: how it is loaded, in the loader's words.
     """
 
     id: str
@@ -49,6 +50,7 @@ class Component(_Data):
     size_mb: float | None = None
     weakness: str | None = None
     default: bool = True
+    arguments: dict[str, Any] = Field(default_factory=dict)
 
     def identity(self) -> ModelIdentity:
         """How a record names this model."""

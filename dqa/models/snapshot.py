@@ -70,7 +70,7 @@ def _cached(component: Component, hub: str, revision: str) -> Path:
 def _fix(component: Component) -> str:
     return (
         f"fetch it once where there is a network (hf download {component.hub} --revision {component.revision} "
-        "--include '*.json' '*.txt' '*.safetensors'), or give an absolute folder as hub in the profile"
+        "--include '*.json' '*.jinja' '*.txt' '*.safetensors'), or give an absolute folder as hub in the profile"
     )
 
 

@@ -65,7 +65,7 @@ class VqaSemantic:
 
     @property
     def model(self) -> ModelIdentity:
-        return self._pool.profile.component(self._component).identity()
+        return self._pool.identity(self._component)
 
     def evaluate(self, observation: Observation, prompt: Prompt, context: EvaluationContext) -> ChannelResult:
         """Judges one clip; ``raw`` holds the log-odds, each clause's and atom's, and whether tampering is suspected."""

@@ -81,7 +81,7 @@ class AskedVisionReward:
 
     @property
     def model(self) -> ModelIdentity:
-        judge = self._pool.profile.component(self._component).identity()
+        judge = self._pool.identity(self._component)
         weakness = "the checklist's weights were fitted to another model's answers: they rank, and are no probabilities"
         return ModelIdentity(id="visionreward-checklist", licence="Apache-2.0", weakness=weakness, parts=(judge,))
 

@@ -1,0 +1,174 @@
+"""A vision-language model on this machine, by transformers.
+
+All questions on a clip share one pass over its frames (:mod:`dqa.models.vlm.local_prefix`); that of the last clip is
+kept, since several channels ask about the same frames. Answers are read from the whole vocabulary's probabilities.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import structlog
+
+from dqa.clip.frame import Image
+from dqa.config import Settings
+from dqa.errors import InsufficientMemory, ModelUnavailable
+from dqa.models.profiles import Component
+from dqa.models.roles import YesNo
+from dqa.models.vlm.local_chat import Chat
+from dqa.models.vlm.local_files import find, fingerprint
+from dqa.models.vlm.surface import log_odds, side
+from dqa.record import ModelIdentity
+
+log = structlog.get_logger(__name__)
+
+LEAST_MASS = 0.01
+"""P(yes) + P(no) below which the model said neither."""
+
+LONGEST_ANSWER = 1024
+"""Most tokens of a written answer."""
+
+
+class LocalModel:
+    """A loaded model as :class:`dqa.models.roles.VisionLanguageModel`.
+
+    Args:
+        model: a transformers image-text-to-text model in evaluation mode.
+        chat: builds its inputs.
+        identity: how a record names it.
+    """
+
+    def __init__(self, model: Any, chat: Chat, identity: ModelIdentity) -> None:
+        self.identity = identity
+        self._model = model
+        self._chat = chat
+        self._forms = {token: text for text, token in chat.tokenizer.get_vocab().items() if side(text) is not None}
+        self._kept: tuple[str, Any] | None = None
+        if {side(text) for text in self._forms.values()} != {True, False}:
+            raise ModelUnavailable("the model's tokenizer has no single token for yes and no", fix="use another model")
+
+    def ask(self, images: Sequence[Image], questions: Sequence[str]) -> list[YesNo | None]:
+        """See :class:`dqa.models.roles.VisionLanguageModel`.
+
+        Each answer is the one a pass of its own over images and question would give, whatever else is asked and in
+        which order, to rounding.
+        """
+        from dqa.models.vlm.local_prefix import last_logits
+
+        if not questions:
+            return []
+        suffixes = [self._chat.suffix(question, len(images)) for question in questions]
+        with self._within_memory():
+            found = last_logits(self._model, self._prefix(images), suffixes)
+            return [self._answer(logits) for logits in found]
+
+    def write(self, images: Sequence[Image], instruction: str, schema: Mapping[str, Any]) -> dict[str, Any] | None:
+        """See :class:`dqa.models.roles.VisionLanguageModel`; the likeliest words, all of which must be the object."""
+        from dqa.models.vlm.local_prefix import greedy
+
+        asked = f"{instruction}\nAnswer with one JSON object by this schema, and nothing else: {json.dumps(schema)}"
+        suffix = self._chat.suffix(asked, len(images))
+        with self._within_memory():
+            written = greedy(self._model, self._prefix(images), suffix, self._ends(), LONGEST_ANSWER)
+        return parsed(self._chat.tokenizer.decode(written, skip_special_tokens=True))
+
+    def forget(self) -> None:
+        """Frees what is kept of the last clip."""
+        self._kept = None
+
+    @contextmanager
+    def _within_memory(self) -> Generator[None]:
+        import torch
+
+        try:
+            yield
+        except torch.OutOfMemoryError:
+            self.forget()
+            raise InsufficientMemory(
+                "the vision-language model ran out of memory on its device",
+                fix="give it fewer or smaller frames, 4 bit (quantisation nf4), or the device for itself",
+            ) from None
+
+    def _prefix(self, images: Sequence[Image]) -> Any:
+        from dqa.models.vlm.local_prefix import prefill
+
+        key = _key(images)
+        if self._kept is not None and self._kept[0] == key:
+            return self._kept[1]
+        several = len(images) > 1
+        if several:
+            self.forget()  # before the next is computed: the device need not hold both
+        prefix = prefill(self._model, self._chat.prefix(images))
+        if several:  # single frames are asked about in between, and once
+            self._kept = (key, prefix)
+        return prefix
+
+    def _answer(self, logits: Any) -> YesNo | None:
+        """From the logits of the answer's first token: (vocabulary,)."""
+        shares = logits.double().log_softmax(-1)
+        forms = [(text, float(shares[token])) for token, text in self._forms.items() if token < len(shares)]
+        mass = sum(float(shares[token].exp()) for token in self._forms if token < len(shares))
+        odds = log_odds(forms) if mass >= LEAST_MASS else None
+        return None if odds is None else YesNo(odds, soft=True)
+
+    def _ends(self) -> frozenset[int]:
+        found = self._model.generation_config.eos_token_id
+        ends = found if isinstance(found, list) else [found]
+        return frozenset(int(token) for token in [*ends, self._chat.tokenizer.eos_token_id] if token is not None)
+
+
+def parsed(text: str) -> dict[str, Any] | None:
+    """The JSON object that a text is, alone or in one code fence; None for anything else.
+
+    >>> parsed('```json\\n{"a": 1}\\n```'), parsed('Sure: {"a": 1}')
+    ({'a': 1}, None)
+    """
+    plain = text.strip()
+    if plain.startswith("```") and plain.endswith("```"):
+        plain = plain[3:-3].removeprefix("json").strip()
+    try:
+        data = json.loads(plain)
+    except (ValueError, RecursionError):
+        return None
+    return cast("dict[str, Any]", data) if isinstance(data, dict) else None
+
+
+def load(component: Component, settings: Settings) -> LocalModel:
+    """The model that the profile pins, or the one in the folder that the settings name instead.
+
+    Raises:
+        ModelUnavailable: it is not on this machine, is not fit to be opened, or this machine can't run it.
+        ConfigError: the component's arguments are malformed.
+    """
+    from dqa.models.vlm.local_load import load_model, load_processor
+    from dqa.models.vlm.local_machine import Machine, arguments, choose
+
+    wanted = arguments(component)
+    folder = find(component, settings.vlm_folder)
+    how = choose(wanted, Machine.here())
+    log.info("loading", component=component.id, device=how.device, dtype=how.dtype, nf4=how.nf4, how=how.attention)
+    chat = Chat(load_processor(folder), wanted.max_side)
+    model = load_model(folder, how)
+    return LocalModel(model, chat, _identity(component, settings.vlm_folder, folder))
+
+
+def _identity(component: Component, chosen: Path | None, folder: Path) -> ModelIdentity:
+    """The hub's revision names its files; a folder is named by what is in it, since the profile can't vouch for it."""
+    if chosen is None and component.revision is not None:
+        return component.identity()
+    return ModelIdentity(
+        id=folder.name, sha256=fingerprint(folder), licence="the model's own", weakness=component.weakness
+    )
+
+
+def _key(images: Sequence[Image]) -> str:
+    whole = hashlib.sha256()
+    for image in images:
+        whole.update(f"{image.shape}".encode())
+        whole.update(image.tobytes())
+    return whole.hexdigest()
