@@ -80,6 +80,9 @@ def synthesise(results: Mapping[ChannelName, ChannelResult], weights: Mapping[Ch
     if adherence is None:
         notes.append("adherence to the prompt was not judged, so the clip can't be accepted on quality alone")
         action = "review" if action == "accept" else action
+    if any(result.raw.get("judge_tamper_suspected") is True for result in results.values()):
+        notes.append("text meant for the judge is suspected in the prompt or the picture, so a person should look")
+        action = "review" if action == "accept" else action
     return Verdict(effective, adherence, final, grade, action, tuple(notes))
 
 

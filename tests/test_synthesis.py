@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import JsonValue
 
 from dqa.record import ChannelName, ChannelResult
 from dqa.synthesis import ADHERENCE, WEIGHTS, effective_weights, grade_of, synthesise
@@ -164,3 +165,14 @@ def test_quality_alone_is_never_accepted(quality: float) -> None:
     assert verdict.prompt_adherence is None
     assert verdict.action == {"accept": "review"}.get(grade_of(quality)[1], grade_of(quality)[1])
     assert any("not judged" in note for note in verdict.notes)
+
+
+def test_a_verdict_on_a_tampered_judge_is_for_a_person_to_look_at() -> None:
+    def results(suspected: bool) -> dict[ChannelName, ChannelResult]:
+        raw: dict[str, JsonValue] = {"judge_tamper_suspected": suspected}
+        return {"semantic": ChannelResult(status="ok", score=0.95, confidence=0.8, reason="", raw=raw)}
+
+    assert synthesise(results(False)).action == "accept"
+    tampered = synthesise(results(True))
+    assert (tampered.action, tampered.grade) == ("review", "A")
+    assert any("a person should look" in note for note in tampered.notes)
