@@ -13,6 +13,7 @@ BACKENDS: dict[str, str] = {
     "topic": "dqa.channels.semantic.topic:TopicSemantic",
     "vqa": "dqa.channels.semantic.vqa:VqaSemantic",
     "cam": "dqa.channels.spatial.cam:CamSpatial",
+    "proxyclip": "dqa.channels.spatial.proxyclip:ProxyClipSpatial",
     "measured-benchmark": "dqa.channels.benchmark.channel:MeasuredBenchmark",
     "measured-visionreward": "dqa.channels.visionreward.measured:MeasuredVisionReward",
     "visionreward-checklist": "dqa.channels.visionreward.asked:AskedVisionReward",

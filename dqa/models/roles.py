@@ -46,6 +46,33 @@ class YesNo:
         return 0.5 * (1 + math.tanh(self.log_odds / 2))
 
 
+@dataclass(frozen=True, slots=True)
+class Grounded:
+    """Where in a picture things are, n things on a raster of h x w that spans it.
+
+    Attributes:
+        heat: n x h x w float32 in [0, 1]: how likely a cell shows the thing.
+        masks: n x h x w: which cells are taken to show the thing; none where it is not in the picture.
+    """
+
+    heat: NDArray[np.float32]
+    masks: NDArray[np.bool_]
+
+
+class Grounder(Protocol):
+    """Looks for things by their words, whichever they are (ProxyCLIP; SAM 3 could fill this role)."""
+
+    def ground(self, image: Image, things: Sequence[Sequence[str]], size: tuple[int, int] | None = None) -> Grounded:
+        """Looks for each thing.
+
+        Args:
+            image: any size.
+            things: each by one name or several that mean the same ("sofa", "couch").
+            size: h, w of the raster; the image's own when it is None.
+        """
+        ...
+
+
 class VisionLanguageModel(Protocol):
     """Looks at images and answers in words. The same images, question and model give the same answer."""
 

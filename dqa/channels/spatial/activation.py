@@ -44,8 +44,8 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a thing is in a frame. ``mask`` is :data:`MASK_SIDE` squared, spanning the frame; ``box`` is in pixels of
-    the original frame; ``area`` is the mask's share of the frame."""
+    """Where a thing is in a frame. ``mask`` spans the frame, of any size; ``box`` is in pixels of the original
+    frame; ``area`` is the mask's share of the frame."""
 
     mask: Mask
     box: Box
@@ -55,7 +55,8 @@ class Place:
     def centre(self) -> tuple[float, float]:
         """Centre of mass of the mask, x and y in shares of the frame."""
         ys, xs = np.nonzero(self.mask)
-        return float((xs.mean() + 0.5) / MASK_SIDE), float((ys.mean() + 0.5) / MASK_SIDE)
+        height, width = self.mask.shape
+        return float((xs.mean() + 0.5) / width), float((ys.mean() + 0.5) / height)
 
 
 def view(frame: Frame, classifier: LiteClassifier) -> View:
@@ -80,9 +81,13 @@ def place(seen: View, labels: tuple[int, ...], class_weights: Floats) -> Place:
     weights = (likely / max(float(likely.sum()), 1e-12)) @ class_weights[chosen] - class_weights.mean(axis=0)
     activation = cv2.resize(seen.grid @ weights, (MASK_SIDE, MASK_SIDE), interpolation=cv2.INTER_LINEAR)
     activation -= activation.min()
-    mask = _around_peak(activation)
+    return place_of(_around_peak(activation), seen.frame)
+
+
+def place_of(mask: Mask, frame: Frame) -> Place:
+    """The place that a mask, with at least one cell set, marks in a frame."""
     ys, xs = np.nonzero(mask)
-    height, width = (side * seen.frame.scale / MASK_SIDE for side in seen.frame.image.shape[:2])
+    height, width = (side * frame.scale / cells for side, cells in zip(frame.image.shape[:2], mask.shape, strict=True))
     box = (
         float(xs.min() * width),
         float(ys.min() * height),

@@ -91,7 +91,9 @@ class CamSpatial:
         told = [float(c.holds) for _, c in checks if c.holds is not None]
         raw: dict[str, JsonValue] = {
             "entities": [
-                entity_json(located[i], places.get(i)) if i in located else unlabelled_json(entity)
+                entity_json(located[i], places.get(i), located[i].best.frame.index)
+                if i in located
+                else unlabelled_json(entity)
                 for i, entity in enumerate(entities)
             ],
             "relations": [relation_json(located, r, c) for r, c in checks],

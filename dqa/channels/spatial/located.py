@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from pydantic import JsonValue
 
-from dqa.channels.spatial.activation import MASK_SIDE, Place, View, run_lengths
+from dqa.channels.spatial.activation import Place, View, run_lengths
 from dqa.channels.spatial.checks import Check
 from dqa.models.embedded.labels import label_bank
 from dqa.prompt.parse import Entity, Relation
@@ -20,6 +21,17 @@ how often that is right and wrong."""
 # A thing not found is weak evidence that it is not there (the classifier misses more than half of what is there), a
 # thing found is strong evidence that it is: hence not 0 for the one, and near 1 for the other.
 _MISSED, _SURE = 0.35, 0.95
+
+
+class Sought(Protocol):
+    """What was looked for: an entity of the prompt, whether it was found, and how surely (0 to 1)."""
+
+    @property
+    def entity(self) -> Entity: ...
+    @property
+    def found(self) -> bool: ...
+    @property
+    def support(self) -> float: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +53,9 @@ class Located:
         return _MISSED + (_SURE - _MISSED) * self.support / (self.support + FOUND)
 
 
-def entity_json(thing: Located, where: Place | None) -> dict[str, JsonValue]:
-    """An entry of ``raw.entities``; ``mask`` is in row-major runs, first of what is not set."""
+def entity_json(thing: Sought, where: Place | None, frame: int) -> dict[str, JsonValue]:
+    """An entry of ``raw.entities``; ``mask`` is in row-major runs, first of what is not set, ``frame`` the one that
+    ``where`` is of."""
     if where is None:
         return {"name": thing.entity.text, "found": False, "area": None, "box": None, "frame": None,
                 "confidence": thing.support}  # fmt: skip
@@ -51,9 +64,9 @@ def entity_json(thing: Located, where: Place | None) -> dict[str, JsonValue]:
         "found": True,
         "area": where.area,
         "box": list(where.box),
-        "frame": thing.best.frame.index,
+        "frame": frame,
         "confidence": thing.support,
-        "mask": {"size": [MASK_SIDE, MASK_SIDE], "rle": list(run_lengths(where.mask))},
+        "mask": {"size": list(where.mask.shape), "rle": list(run_lengths(where.mask))},
     }
 
 
@@ -62,7 +75,7 @@ def unlabelled_json(entity: Entity) -> dict[str, JsonValue]:
     return {"name": entity.text, "found": None, "area": None, "box": None, "frame": None, "confidence": None}
 
 
-def relation_json(located: dict[int, Located], relation: Relation, told: Check) -> dict[str, JsonValue]:
+def relation_json(located: Mapping[int, Sought], relation: Relation, told: Check) -> dict[str, JsonValue]:
     """An entry of ``raw.relations``; ``margin`` is in shares of the frame."""
     return {
         "subject": located[relation.subject].entity.text,
@@ -81,7 +94,7 @@ def evidence_of(thing: Located, where: Place | None) -> Evidence:
         return Evidence(text=f"“{thing.entity.text}” not found ({looked})")
     frame = thing.best.frame
     return Evidence(
-        text=f"“{thing.entity.text}” found {_region(where)} ({looked})",
+        text=f"“{thing.entity.text}” found {region_of(where)} ({looked})",
         frame=frame.index,
         time_s=(frame.time_s, frame.time_s),
         box=where.box,
@@ -89,7 +102,7 @@ def evidence_of(thing: Located, where: Place | None) -> Evidence:
     )
 
 
-def _region(where: Place) -> str:
+def region_of(where: Place) -> str:
     """ "upper left", "centre", ... of the frame."""
     x, y = where.centre
     across = "left" if x < 1 / 3 else "right" if x > 2 / 3 else ""
@@ -97,7 +110,7 @@ def _region(where: Place) -> str:
     return " ".join(part for part in (down or ("centre" if across else ""), across) if part) or "in the centre"
 
 
-def reason_for(located: dict[int, Located], checks: Sequence[tuple[Relation, Check]], unknown: Sequence[str]) -> str:
+def reason_for(located: Mapping[int, Sought], checks: Sequence[tuple[Relation, Check]], unknown: Sequence[str]) -> str:
     """What was found, missed, told and left out, in one sentence."""
     found = [t.entity.text for t in located.values() if t.found]
     missed = [t.entity.text for t in located.values() if not t.found]
@@ -111,5 +124,5 @@ def reason_for(located: dict[int, Located], checks: Sequence[tuple[Relation, Che
     return "; ".join(parts) + "."
 
 
-def _words(located: dict[int, Located], relation: Relation) -> str:
+def _words(located: Mapping[int, Sought], relation: Relation) -> str:
     return f"{located[relation.subject].entity.head} {relation.name} {located[relation.object].entity.head}"
