@@ -106,6 +106,7 @@ def test_the_images_tell_and_so_does_their_order(folder: Path) -> None:
     images = pictures((64, 96), (64, 96))
     found = [odds(vlm.ask(seen, QUESTIONS[:1]))[0] for seen in (images, images[::-1], pictures((64, 96), seed=1), [])]
     assert len({round(value, 4) for value in found}) == len(found)
+    assert found[-1] == odds(opened(folder).ask([], QUESTIONS[:1]))[0]  # nothing is left of the images before
 
 
 def test_questions_do_not_see_each_other(folder: Path) -> None:

@@ -23,6 +23,7 @@ TEMPLATE = (
     "{% endfor %}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n"
     "{% if enable_thinking is defined and not enable_thinking %}<think>\n\n</think>\n\n{% endif %}{% endif %}"
 )
+_QWEN_PICTURE = "<|vision_start|><|image_pad|><|vision_end|>"
 _SPLIT = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
@@ -62,14 +63,22 @@ def _text(vocabulary: int, **more: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def qwen3_vl(folder: Path, seed: int = 0, text: dict[str, Any] | None = None, **vision: Any) -> Path:
-    """A Qwen3-VL with vision tower, deepstack and multimodal RoPE."""
+def qwen3_vl(
+    folder: Path,
+    seed: int = 0,
+    text: dict[str, Any] | None = None,
+    words: str = WORDS,
+    scatter: float = 0.08,
+    **vision: Any,
+) -> Path:
+    """A Qwen3-VL with vision tower, deepstack and multimodal RoPE; ``words`` are what its tokenizer learns from."""
     from transformers import Qwen3VLConfig, Qwen3VLForConditionalGeneration
 
     rope = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [2, 1, 1], "mrope_interleaved": True}
     language = {"rope_parameters": rope, **(text or {})}
     eye = {"deepstack_visual_indexes": [0, 1], **vision}
-    return _qwen(folder, seed, Qwen3VLConfig, Qwen3VLForConditionalGeneration, language, eye)
+    model = (Qwen3VLConfig, Qwen3VLForConditionalGeneration)
+    return _qwen(folder, seed, model, language, eye, tokenizer(_QWEN_PICTURE, words), scatter)
 
 
 def qwen3_5(folder: Path, seed: int = 0) -> Path:
@@ -84,11 +93,19 @@ def qwen3_5(folder: Path, seed: int = 0) -> Path:
         "rope_parameters": rope, "layer_types": ["linear_attention", "full_attention", "linear_attention"],
         "linear_num_key_heads": 2, "linear_num_value_heads": 2, "linear_key_head_dim": 8, "linear_value_head_dim": 8,
     }  # fmt: skip
-    return _qwen(folder, seed, Qwen3_5Config, Qwen3_5ForConditionalGeneration, text, {})
+    return _qwen(folder, seed, (Qwen3_5Config, Qwen3_5ForConditionalGeneration), text, {}, tokenizer(_QWEN_PICTURE))
 
 
-def _qwen(folder: Path, seed: int, config: Any, kind: Any, text: dict[str, Any], vision: dict[str, Any]) -> Path:
-    words = tokenizer("<|vision_start|><|image_pad|><|vision_end|>")
+def _qwen(
+    folder: Path,
+    seed: int,
+    kinds: tuple[Any, Any],
+    text: dict[str, Any],
+    vision: dict[str, Any],
+    words: Any,
+    scatter: float = 0.08,
+) -> Path:
+    config, kind = kinds
     ids = words.convert_tokens_to_ids
     eye = {
         "depth": 2, "hidden_size": 32, "intermediate_size": 64, "num_heads": 2, "out_hidden_size": 32,
@@ -109,7 +126,7 @@ def _qwen(folder: Path, seed: int, config: Any, kind: Any, text: dict[str, Any],
         "merge_size": 2, "size": {"shortest_edge": 4096, "longest_edge": 1048576},
         "image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5],
     }  # fmt: skip
-    return _saved(folder, seed, kind, made, words, pixels, {"processor_class": "Qwen3VLProcessor"})
+    return _saved(folder, seed, kind, made, words, pixels, {"processor_class": "Qwen3VLProcessor"}, scatter)
 
 
 def internvl(folder: Path, seed: int = 0) -> Path:
@@ -134,12 +151,14 @@ def internvl(folder: Path, seed: int = 0) -> Path:
     return _saved(folder, seed, InternVLForConditionalGeneration, made, words, pixels, processor)
 
 
-def _saved(folder: Path, seed: int, kind: Any, config: Any, words: Any, pixels: Any, processor: Any) -> Path:
+def _saved(
+    folder: Path, seed: int, kind: Any, config: Any, words: Any, pixels: Any, processor: Any, scatter: float = 0.08
+) -> Path:
     torch.manual_seed(seed)
     model = kind(config).eval()
     with torch.no_grad():  # random weights of the usual size answer all questions alike
         for weight in model.parameters():
-            weight.add_(torch.randn_like(weight) * 0.08)
+            weight.add_(torch.randn_like(weight) * scatter)
     model.generation_config.eos_token_id = words.eos_token_id
     model.save_pretrained(folder)
     words.save_pretrained(folder)
