@@ -6,11 +6,13 @@ trusted, since nothing here would notice that they were swapped.
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 from dqa.errors import ModelUnavailable
 from dqa.models.pool import check_hash
 from dqa.models.profiles import Component
+from dqa.record import ModelIdentity
 
 PICKLED = {".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt"}
 WEIGHTS = "model.safetensors"
@@ -41,6 +43,23 @@ def snapshot(component: Component) -> Path:
     if component.sha256 is not None:
         _check(component, folder)
     return folder
+
+
+def identity(component: Component, folder: Path) -> ModelIdentity:
+    """How a record names what was loaded from ``folder``.
+
+    A pinned revision or hash says it already. A folder of one's own is named by the SHA-256 over the names
+    and contents of its configuration, tokenizer and weights, which are read once for it.
+    """
+    named = component.identity()
+    if named.sha256 is not None or component.revision is not None:
+        return named
+    whole = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        if path.suffix in {".safetensors", ".json", ".txt"}:
+            with path.open("rb") as file:
+                whole.update(f"{path.name}\n{hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
+    return named.model_copy(update={"sha256": whole.hexdigest()})
 
 
 def _folder(component: Component) -> Path:

@@ -104,6 +104,22 @@ def test_a_hash_that_differs_is_refused(tmp_path: Path) -> None:
     refused(component("vfm", tmp_path, "hf-vfm", sha256="0" * 64))
 
 
+def test_a_record_names_what_lies_in_a_folder(tmp_path: Path) -> None:
+    """Other weights in the same folder are another model; a pinned hash is taken as it is."""
+    made = pool(component("vfm", save_vfm(tmp_path), "hf-vfm"))
+    made.get("vfm")
+    first = made.identity("vfm")
+    assert first.sha256
+    save_vfm(tmp_path, seed=7)
+    made.unload("vfm")
+    made.get("vfm")
+    assert made.identity("vfm").sha256 != first.sha256
+    digest = hashlib.sha256((tmp_path / "model.safetensors").read_bytes()).hexdigest()
+    pinned = pool(component("vfm", tmp_path, "hf-vfm", sha256=digest))
+    pinned.get("vfm")
+    assert pinned.identity("vfm").sha256 == digest
+
+
 def test_what_is_not_on_this_machine_says_how_to_fetch_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     error = refused(component("vfm", "someone/some-model", "hf-vfm", revision="abc"))

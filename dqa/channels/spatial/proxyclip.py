@@ -34,7 +34,7 @@ class ProxyClipSpatial(GroundedSpatial):
     @property
     def model(self) -> ModelIdentity:
         """CLIP and the vision model as parts of one grounder."""
-        parts = tuple(self.pool.profile.component(c).identity() for c in self.components)
+        parts = tuple(self.pool.identity(c) for c in self.components)
         licences = ", ".join(dict.fromkeys(part.licence for part in parts))
         return ModelIdentity(id="proxyclip", licence=licences, weakness=WEAKNESS, parts=parts)
 

@@ -49,7 +49,7 @@ def load_model(
     if lacking:
         raise _broken(component, f"lacks {len(lacking)} of its weights, such as {lacking[0]}", folder)
     model.requires_grad_(False)
-    return model.to(place).eval()
+    return model.to(place)  # from_pretrained gives it in evaluation mode
 
 
 def _broken(component: Component, what: str, folder: Path) -> ModelUnavailable:

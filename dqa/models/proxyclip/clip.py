@@ -14,6 +14,8 @@ from torch.nn import functional
 from dqa.errors import ModelUnavailable
 from dqa.models.profiles import Component
 from dqa.models.proxyclip.checkpoint import FIX, KEPT, load_model
+from dqa.models.snapshot import identity
+from dqa.record import ModelIdentity
 
 _REMEMBERED = 1024
 _TOKENIZERS = (("tokenizer.json",), ("vocab.json", "merges.txt"))
@@ -25,9 +27,11 @@ class DenseClip:
     Args:
         model: transformers' ``CLIPModel`` in evaluation mode.
         tokenizer: its tokenizer, called with ``padding``, ``truncation`` and ``max_length``.
+        identity: how a record names it, where that says more than the profile.
     """
 
-    def __init__(self, model: Any, tokenizer: Any) -> None:
+    def __init__(self, model: Any, tokenizer: Any, identity: ModelIdentity | None = None) -> None:
+        self.identity = identity
         self.model = model
         self.tokenizer = tokenizer
         self.patch = int(model.config.vision_config.patch_size)
@@ -113,4 +117,4 @@ def load(component: Component, folder: Path, device: str) -> DenseClip:
         tokenizer: Any = AutoTokenizer.from_pretrained(str(folder), **KEPT)
     except Exception as error:  # damaged or missing, it fails in many ways
         raise ModelUnavailable(f"{component.id} has no usable tokenizer", fix=FIX, where=str(folder)) from error
-    return DenseClip(model, tokenizer)
+    return DenseClip(model, tokenizer, identity(component, folder))

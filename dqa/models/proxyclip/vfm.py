@@ -11,6 +11,8 @@ from torch import Tensor
 from dqa.errors import ModelUnavailable
 from dqa.models.profiles import Component
 from dqa.models.proxyclip.checkpoint import load_model
+from dqa.models.snapshot import identity
+from dqa.record import ModelIdentity
 
 # Of transformers' model types: which class reads it, what it is built with, what its forward pass wants.
 _KINDS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
@@ -26,9 +28,11 @@ class PatchFeatures:
 
     Args:
         model: one of transformers' models named above, in evaluation mode.
+        identity: how a record names it, where that says more than the profile.
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, identity: ModelIdentity | None = None) -> None:
+        self.identity = identity
         self.model = model
         size = model.config.patch_size
         self.patch = int(size if isinstance(size, int) else size[0])
@@ -74,4 +78,5 @@ def load(component: Component, folder: Path, device: str) -> PatchFeatures:
             where=str(folder),
         )
     kind, options, _ = _KINDS[config.model_type]
-    return PatchFeatures(load_model(component, getattr(transformers, kind), folder, device, options))
+    model = load_model(component, getattr(transformers, kind), folder, device, options)
+    return PatchFeatures(model, identity(component, folder))
