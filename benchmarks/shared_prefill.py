@@ -2,10 +2,10 @@
 
     python -m benchmarks.shared_prefill [--frames N] [--questions N] [--rounds N] [--json]
 
-A Qwen3-VL of random weights on the CPU: small, but in the proportions of the 4B one save for its vocabulary. The channels'
-real questions, frames of 640 x 360 as they come to a judge. Median CPU seconds of the rounds, one question and all in
-turn, then each question on its own, in one process. ``ratio`` is all questions over one and must be at most 3; answers
-must be equal to 1e-4 in log-odds. ``saving`` is each on its own over all together.
+A Qwen3-VL of random weights on the CPU: small, but in the proportions of the 4B one save for its vocabulary. The
+questions are the channels' own, the frames 640 x 360 as they come to a judge. Median CPU seconds of the rounds, one
+question and all in turn, then each question on its own, in one process. ``ratio`` is all questions over one and must
+be at most 3; answers must be equal to 1e-4 in log-odds. ``saving`` is each on its own over all together.
 """
 
 from __future__ import annotations

@@ -196,6 +196,7 @@ def test_greedy_equals_transformers_own_generation(folder: Path) -> None:
         ('```\n{"a": 1}```', {"a": 1}),
         ('Sure: {"a": 1}', None),
         ('{"a": 1} and more', None),
+        ('{"a": NaN}', None),
         ("[1]", None),
         ("", None),
         ("[" * 100_000, None),

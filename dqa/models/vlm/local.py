@@ -132,10 +132,15 @@ def parsed(text: str) -> dict[str, Any] | None:
     if plain.startswith("```") and plain.endswith("```"):
         plain = plain[3:-3].removeprefix("json").strip()
     try:
-        data = json.loads(plain)
+        data = json.loads(plain, parse_constant=_refused)
     except (ValueError, RecursionError):
         return None
     return cast("dict[str, Any]", data) if isinstance(data, dict) else None
+
+
+def _refused(constant: str) -> None:
+    """NaN and infinities, which Python reads and JSON does not know."""
+    raise ValueError(constant)
 
 
 def load(component: Component, settings: Settings) -> LocalModel:
