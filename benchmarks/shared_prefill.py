@@ -1,11 +1,12 @@
 """Thirty questions on one clip over one pass of its frames, against one question, and against thirty passes.
 
-    python -m benchmarks.shared_prefill [--frames N] [--questions N] [--rounds N] [--json]
+    python -m benchmarks.shared_prefill [--frames N] [--questions N] [--rounds N] [--one-by-one] [--json]
 
 A Qwen3-VL of random weights on the CPU: small, but in the proportions of the 4B one save for its vocabulary. The
 questions are the channels' own, the frames 640 x 360 as they come to a judge. Median CPU seconds of the rounds, one
 question and all in turn, then each question on its own, in one process. ``ratio`` is all questions over one and must
 be at most 3; answers must be equal to 1e-4 in log-odds. ``saving`` is each on its own over all together.
+With ``--one-by-one`` all questions go on the kept prefix one after the other, as they must with FlashAttention.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ import torch
 from dqa.channels.visionreward.checklist import checklist
 from dqa.clip.frame import Image
 from dqa.models.roles import YesNo
+from dqa.models.vlm import local_prefix
 from dqa.models.vlm.local import LocalModel
 from dqa.models.vlm.local_chat import Chat
 from dqa.models.vlm.local_load import load_model, load_processor
@@ -117,7 +119,10 @@ def main() -> None:
     parser.add_argument("--questions", type=int, default=30)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--one-by-one", action="store_true")
     options = parser.parse_args()
+    if options.one_by_one:
+        vars(local_prefix)["TOKENS_AT_ONCE"] = 0
     found = measure(options.frames, options.questions, options.rounds)
     if options.json:
         print(json.dumps(found))
