@@ -45,8 +45,7 @@ def load_model(folder: Path, how: How) -> Any:
         )
     except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
         raise _unloadable(folder, error) from error
-    model.requires_grad_(False)
-    return model.eval()
+    return model.requires_grad_(False)  # in evaluation mode already
 
 
 def load_processor(folder: Path) -> Any:
