@@ -48,18 +48,22 @@ def snapshot(component: Component) -> Path:
 def identity(component: Component, folder: Path) -> ModelIdentity:
     """How a record names what was loaded from ``folder``.
 
-    A pinned revision or hash says it already. A folder of one's own is named by the SHA-256 over the names
-    and contents of its configuration, tokenizer and weights, which are read once for it.
+    A pinned revision or hash says it already. A folder of one's own is named by its :func:`fingerprint`.
     """
     named = component.identity()
     if named.sha256 is not None or component.revision is not None:
         return named
+    return named.model_copy(update={"sha256": fingerprint(folder)})
+
+
+def fingerprint(folder: Path) -> str:
+    """SHA-256 over the names and contents of everything that shapes a model's answers; reads all weights once."""
     whole = hashlib.sha256()
     for path in sorted(folder.iterdir()):
-        if path.suffix in {".safetensors", ".json", ".txt"}:
+        if path.suffix in {".safetensors", ".json", ".jinja", ".txt"}:
             with path.open("rb") as file:
                 whole.update(f"{path.name}\n{hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
-    return named.model_copy(update={"sha256": whole.hexdigest()})
+    return whole.hexdigest()
 
 
 def _folder(component: Component) -> Path:
@@ -73,17 +77,22 @@ def _folder(component: Component) -> Path:
         )
     if component.revision is None:
         raise ModelUnavailable(f"{component.id} names no revision", fix="pin one in the profile: revision = a commit")
-    return _cached(component, component.hub, component.revision)
+    return cached(component.hub, component.revision, _fix(component))
 
 
-def _cached(component: Component, hub: str, revision: str) -> Path:
+def cached(hub: str, revision: str | None, fix: str) -> Path:
+    """The folder of a hub model in the local cache.
+
+    Raises:
+        ModelUnavailable: it is not there; ``fix`` says what to do.
+    """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
     try:
         return Path(snapshot_download(hub, revision=revision, local_files_only=True))
     except (LocalEntryNotFoundError, HFValidationError, OSError, ValueError):
-        raise ModelUnavailable(f"the model {hub} is not on this machine", fix=_fix(component)) from None
+        raise ModelUnavailable(f"the model {hub} is not on this machine", fix=fix) from None
 
 
 def _fix(component: Component) -> str:

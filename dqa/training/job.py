@@ -79,7 +79,8 @@ def assemble(
 
 def comparable(adapter: Adapter | None, config: TrainingConfig) -> bool:
     """Whether an adapter reads the same texts with the same base model: else there is nothing to compare."""
-    from dqa.taste.heavy.base import find_base, fingerprint
+    from dqa.models.snapshot import fingerprint
+    from dqa.taste.heavy.base import find_base
 
     if adapter is None or adapter.metadata.get("rendering") != RENDERING_VERSION:
         return False

@@ -20,8 +20,9 @@ from dqa.config import Settings
 from dqa.errors import InsufficientMemory, ModelUnavailable
 from dqa.models.profiles import Component
 from dqa.models.roles import YesNo
+from dqa.models.snapshot import fingerprint
 from dqa.models.vlm.local_chat import Chat
-from dqa.models.vlm.local_files import find, fingerprint
+from dqa.models.vlm.local_files import find
 from dqa.models.vlm.surface import log_odds, side
 from dqa.record import ModelIdentity
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -54,16 +53,6 @@ def check(folder: Path) -> Path:
     if "auto_map" in _json(folder / "config.json"):
         raise _unfit(folder, "the model wants to run code of its own", "use one of transformers' own classes (-HF)")
     return folder
-
-
-def fingerprint(folder: Path) -> str:
-    """SHA-256 over the names and contents of everything that shapes a model's answers; reads all weights once."""
-    whole = hashlib.sha256()
-    for path in sorted(folder.iterdir()):
-        if path.suffix in {".safetensors", ".json", ".jinja", ".txt"}:
-            with path.open("rb") as file:
-                whole.update(f"{path.name}\n{hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
-    return whole.hexdigest()
 
 
 def _shards(folder: Path) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,12 +9,13 @@ from typing import Any
 import structlog
 
 from dqa.errors import ModelUnavailable
+from dqa.models.snapshot import PICKLED, cached, fingerprint
 from dqa.taste.heavy.config import TrainingConfig
 from dqa.taste.heavy.machine import How
 
 log = structlog.get_logger(__name__)
 
-REFUSED = {".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".py"}
+REFUSED = PICKLED | {".py"}
 """Kinds of file that can carry code."""
 
 _FIX = "set DQA_TASTE_MODEL to a folder with config.json, tokenizer.json and *.safetensors"
@@ -49,23 +49,13 @@ def find_base(config: TrainingConfig) -> Path:
     """
     folder = Path(config.base)
     if not folder.is_dir():
-        folder = _cached(config)
+        folder = cached(config.base, config.revision, _FIX)
     names = [path.name for path in folder.iterdir()]
     if refused := sorted(name for name in names if Path(name).suffix.lower() in REFUSED):
         raise ModelUnavailable(f"the model holds {refused[0]}, which can carry code", fix=_FIX, where=str(folder))
     if "config.json" not in names or not any(name.endswith(".safetensors") for name in names):
         raise ModelUnavailable("not a model in safetensors", fix=_FIX, where=str(folder))
     return folder
-
-
-def fingerprint(folder: Path) -> str:
-    """SHA-256 over the names and contents of the model's configuration, tokenizer and weights."""
-    whole = hashlib.sha256()
-    for path in sorted(folder.iterdir()):
-        if path.suffix in {".safetensors", ".json"}:
-            with path.open("rb") as file:
-                whole.update(f"{path.name}\n{hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
-    return whole.hexdigest()
 
 
 def load_base(config: TrainingConfig, how: How) -> Base:
@@ -102,16 +92,6 @@ def load_base(config: TrainingConfig, how: How) -> Base:
         },
         by_unsloth,
     )
-
-
-def _cached(config: TrainingConfig) -> Path:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
-
-    try:
-        return Path(snapshot_download(config.base, revision=config.revision, local_files_only=True))
-    except (LocalEntryNotFoundError, HFValidationError, OSError, ValueError):
-        raise ModelUnavailable(f"there is no model {config.base!r} on this machine", fix=_FIX) from None
 
 
 def _load(folder: Path, how: How) -> tuple[Any, Any, bool]:

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from dqa.errors import ModelUnavailable
-from dqa.taste.heavy.base import find_base, fingerprint
+from dqa.models.snapshot import fingerprint
+from dqa.taste.heavy.base import find_base
 from dqa.taste.heavy.config import Failed, Progress, recipe
 from tests.taste.heavy import tiny
 from tests.taste.heavy.conftest import Trained, run_here
@@ -132,7 +133,7 @@ def test_a_model_that_is_not_there_is_named_in_one_sentence(tmp_path: Path) -> N
     config = recipe(str(tmp_path / "none"))
     assert run(tiny.request(tmp_path / "scratch", config), told.append) == 4
     assert isinstance(told[-1], Failed)
-    assert "there is no model" in told[-1].what
+    assert "is not on this machine" in told[-1].what
     (tmp_path / "empty").mkdir()
     with pytest.raises(ModelUnavailable, match="safetensors"):
         find_base(recipe(str(tmp_path / "empty")))
