@@ -76,7 +76,8 @@ def test_filters_that_can_not_be_are_refused(service: RunningService, query: dic
 
 def test_an_empty_filter_is_none(service: RunningService, judged: str) -> None:
     text = service.client.get("/evaluations?q=&grade=&action=&of=&by=").text
-    assert judged in text
+    assert 'href="/evaluations/ev_' in text
+    assert judged in service.client.get("/evaluations?q=a+fox&grade=&action=&of=&by=").text
     assert ">Clear<" not in text
 
 
