@@ -256,6 +256,11 @@ class Page:
             asked.add(frozenset((a, b)))
         return asked
 
+    def name(self, evaluation: str) -> str:
+        """The clip's file name: what nobody before the page is told."""
+        record = self.http.get(f"/v1/evaluations/{evaluation}").raise_for_status().json()
+        return Path(record["reproduce"]["media"]).stem
+
     def keep(self, file: Path) -> None:
         """The taste page as it stands, as a file."""
         answer = self.http.get("/taste").raise_for_status()
