@@ -232,7 +232,7 @@ def test_a_model_that_is_gone_fails_the_training_with_a_reason(
     ended = lost.run_next(nothing, never)
     assert ended is not None
     assert ended.status == "failed"
-    assert "there is no model" in json.dumps(ended.outcome)
+    assert "is not on this machine" in json.dumps(ended.outcome)
 
 
 def test_it_waits_for_evaluations_and_can_be_stopped_while_it_waits(settings: Settings, store: Store) -> None:
