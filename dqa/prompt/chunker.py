@@ -31,27 +31,32 @@ def parse_prompt(text: str) -> Prompt:
 def _merge(phrases: Sequence[Phrase]) -> tuple[list[Entity], list[int]]:
     """Entities, each once, and the entity that each phrase names: "the wolf" is the wolf named before."""
     entities: list[Entity] = []
+    attributes: list[frozenset[str]] = []  # of each entity; built anew for each phrase, time would be quadratic
     by_head: dict[str, int] = {}
     index: list[int] = []
     for phrase in phrases:
-        entity = phrase.entity
+        entity, theirs = phrase.entity, frozenset(phrase.entity.attributes)
         known = by_head.get(entity.head)
-        if known is not None and _same(entities[known], phrase):
-            merged = dict.fromkeys((*entities[known].attributes, *entity.attributes))
-            entities[known] = replace(
-                entities[known], attributes=tuple(merged), count=entities[known].count or entity.count
-            )
-        else:
+        if known is None or not _same(attributes[known], theirs, phrase.definite):
             known = len(entities)
             entities.append(entity)
+            attributes.append(theirs)
+        else:
+            adds = not theirs <= attributes[known]  # then all of the entity's are among theirs
+            entities[known] = _joined(entities[known], entity, adds=adds)
+            attributes[known] = theirs if adds else attributes[known]
         by_head[entity.head] = known
         index.append(known)
     return entities, index
 
 
-def _same(entity: Entity, phrase: Phrase) -> bool:
-    mine, theirs = set(entity.attributes), set(phrase.entity.attributes)
-    return mine <= theirs or (phrase.definite and theirs <= mine)
+def _same(mine: frozenset[str], theirs: frozenset[str], definite: bool) -> bool:
+    return mine <= theirs or (definite and theirs <= mine)
+
+
+def _joined(known: Entity, again: Entity, *, adds: bool) -> Entity:
+    attributes = tuple(dict.fromkeys((*known.attributes, *again.attributes))) if adds else known.attributes
+    return replace(known, attributes=attributes, count=known.count or again.count)
 
 
 def _stated(words: Sequence[Word], phrases: Sequence[Phrase], index: Sequence[int]) -> list[Relation]:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
-import time
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from types import FrameType
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dqa.prompt import Prompt, parse_prompt
+from dqa.prompt import Prompt, chunker, parse_prompt
+from dqa.prompt.phrases import Phrase, noun_phrases
+from dqa.prompt.tagging import Word
 
 MANIFEST = Path(__file__).parent.parent / "data" / "clips" / "manifest.jsonl"
 
@@ -114,12 +119,67 @@ def test_any_order_of_telling_words_gives_a_sound_parse(words: list[str]) -> Non
     assert {e.head for e in prompt.entities} <= {"dog", "cat", "running", "red", "pair"}
 
 
-def test_time_grows_linearly() -> None:
-    def seconds(n: int) -> float:
-        text = "a very dark wolf sitting on the left of " * n
-        start = time.process_time()
-        parse_prompt(text)
-        return time.process_time() - start
+def steps(text: str) -> int:
+    """How many calls the parsing of ``text`` makes, of Python and of C: a measure of work that no machine changes."""
+    counted = 0
 
-    seconds(10)
-    assert seconds(2000) < 40 * max(seconds(200), 1e-3)
+    def count(_frame: FrameType, event: str, _argument: object) -> None:
+        nonlocal counted
+        counted += event in ("call", "c_call")
+
+    parse_prompt("a wolf")  # what is read once for all prompts
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        parse_prompt(text)
+    finally:
+        sys.setprofile(before)
+    return counted
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        "a very dark wolf sitting on the left of ",
+        "wolf ",
+        "dark, ",
+        "very ",
+        "a pair of ",
+        "studio shot ",
+        "the wolf and ",
+        "a's-b ",
+        "2 ",
+        "-",
+    ],
+)
+def test_work_grows_linearly(again: str) -> None:
+    few, many = steps(again * 50), steps(again * 1000)
+    assert 0 < many <= 30 * few, "twenty times the text"
+
+
+class Counted(str):
+    """A word that counts how often it is looked up."""
+
+    __slots__ = ()
+    looked_up = 0
+
+    def __hash__(self) -> int:
+        Counted.looked_up += 1
+        return super().__hash__()
+
+
+def test_naming_a_much_described_thing_again_costs_no_second_reading_of_its_attributes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def phrases(words: Sequence[Word]) -> list[Phrase]:
+        return [
+            replace(p, entity=replace(p.entity, attributes=tuple(Counted(a) for a in p.entity.attributes)))
+            for p in noun_phrases(words)
+        ]
+
+    monkeypatch.setattr(chunker, "noun_phrases", phrases)
+    Counted.looked_up = 0
+    described = " ".join(f"x{i}-like" for i in range(100, 300))
+    (wolf,) = parse_prompt(f"the {described} wolf." + " the x100-like wolf." * 200).entities
+    assert len(wolf.attributes) == 200
+    assert 200 <= Counted.looked_up < 4 * 400
