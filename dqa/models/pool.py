@@ -12,6 +12,7 @@ import structlog
 
 from dqa.config import Settings, load_settings
 from dqa.errors import ModelUnavailable
+from dqa.models.hub.lock import pinned
 from dqa.models.profiles import Component, Profile
 from dqa.record import ModelIdentity
 
@@ -64,6 +65,7 @@ class ModelPool:
         return self._loaded[component_id]
 
     def _load(self, component: Component) -> Any:
+        component = pinned(component, self.home)
         if component.loader in ENDPOINTS:
             return connect(component, self._settings or load_settings({}))
         if component.loader in FOUND:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +21,19 @@ class _Data(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class FilePin(_Data):
+    """One file of a model, as it was when it was pulled.
+
+    Attributes:
+        size: in bytes.
+        mtime_ns: of the file whose hash was last taken; while it stands, the hash need not be taken again.
+    """
+
+    sha256: str
+    size: int = Field(ge=0)
+    mtime_ns: int | None = None
+
+
 class Component(_Data):
     """One set of weights.
 
@@ -27,9 +41,13 @@ class Component(_Data):
         loader: a name in :mod:`dqa.models.pool`; none for what can only be planned for.
         package: the distribution the weights come in, for the packaged ones.
         file: path of the weights inside that package.
-        sha256: of that file; a byte that differs is refused.
         memory_gb: what it takes on the device once loaded.
         memory_source: where ``memory_gb`` comes from: ``measured``, or who states it.
+        hub: id on the Hugging Face hub, or an absolute folder.
+        revision: of the hub id, a commit; None: the commit that was pulled first (:mod:`dqa.models.hub.lock`).
+        sha256: of the packaged file, or of the hub model's one ``model.safetensors``; a byte that differs is refused.
+        files: every file of a hub model that was pulled, by name.
+        profile: the profile it is read from.
         default: False for weights that a user must ask for (licence).
         arguments: how it is loaded, in the loader's words.
     """
@@ -49,6 +67,8 @@ class Component(_Data):
     sha256: str | None = None
     size_mb: float | None = None
     weakness: str | None = None
+    files: dict[str, FilePin] = Field(default_factory=dict[str, FilePin])
+    profile: str | None = None
     default: bool = True
     arguments: dict[str, Any] = Field(default_factory=dict)
 
@@ -57,10 +77,23 @@ class Component(_Data):
         return ModelIdentity(
             id=self.id,
             revision=self.revision or (f"{self.package}=={self.version}" if self.package else None),
-            sha256=self.sha256,
+            sha256=self.sha256 or (whole({n: pin.sha256 for n, pin in self.files.items()}) if self.files else None),
             licence=self.licence,
             weakness=self.weakness,
         )
+
+    @property
+    def on_hub(self) -> bool:
+        """Whether its files come from the hub, rather than from a package, a folder or another machine."""
+        return self.hub is not None and not Path(self.hub).is_absolute()
+
+
+def whole(hashes: Mapping[str, str]) -> str:
+    """One SHA-256 for a model of several files, from theirs by name, whatever their order."""
+    digest = hashlib.sha256()
+    for name, found in sorted(hashes.items()):
+        digest.update(f"{name}\n{found}\n".encode())
+    return digest.hexdigest()
 
 
 class ChannelSpec(_Data):
@@ -119,6 +152,8 @@ def _read(path: Path) -> Profile:
     text = path.read_bytes()
     try:
         data = tomllib.loads(text.decode("utf-8"))
+        for component in data.get("components", []):
+            component["profile"] = path.stem
         return Profile(name=path.stem, sha256=hashlib.sha256(text).hexdigest(), **data)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValidationError, TypeError) as error:
         raise ConfigError(f"not a profile ({error})", fix="correct the file", where=path.name) from None

@@ -6,26 +6,27 @@ trusted, since nothing here would notice that they were swapped.
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 from dqa.errors import ModelUnavailable
+from dqa.models.hub.choice import PICKLED, WEIGHTS
+from dqa.models.hub.client import cached as cached_file
+from dqa.models.hub.files import altered, digest
 from dqa.models.pool import check_hash
-from dqa.models.profiles import Component
+from dqa.models.profiles import Component, whole
 from dqa.record import ModelIdentity
-
-PICKLED = {".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt"}
-WEIGHTS = "model.safetensors"
 
 
 def snapshot(component: Component) -> Path:
     """The folder with ``config.json`` and ``*.safetensors`` of a component.
 
     ``component.hub`` is an absolute folder, or an id on the hub; then ``component.revision`` says which version, and
-    it must be in the local cache. A SHA-256 that the component names is that of its one file ``model.safetensors``.
+    it must be in the local cache. Files that the component names (:func:`dqa.models.hub.lock.pinned`) must be those:
+    the size is looked at always, the hash is taken where a file's time of change is not the one it was checked at.
+    A SHA-256 that the component names is that of its one file ``model.safetensors``.
 
     Raises:
-        ModelUnavailable: it names no model or no revision, the model is not on this machine, it has no weights in
+        ModelUnavailable: it names no model, it was not pulled, the model is not on this machine, it has no weights in
             safetensors, or they are not the ones named.
     """
     folder = _folder(component)
@@ -40,7 +41,9 @@ def snapshot(component: Component) -> Path:
             fix="name a revision that has *.safetensors, or convert the weights on a machine you can lose",
             where=str(folder),
         )
-    if component.sha256 is not None:
+    if component.files:
+        _check_files(component, folder)
+    elif component.sha256 is not None:
         _check(component, folder)
     return folder
 
@@ -58,12 +61,8 @@ def identity(component: Component, folder: Path) -> ModelIdentity:
 
 def fingerprint(folder: Path) -> str:
     """SHA-256 over the names and contents of everything that shapes a model's answers; reads all weights once."""
-    whole = hashlib.sha256()
-    for path in sorted(folder.iterdir()):
-        if path.suffix in {".safetensors", ".json", ".jinja", ".txt"}:
-            with path.open("rb") as file:
-                whole.update(f"{path.name}\n{hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
-    return whole.hexdigest()
+    kinds = {".safetensors", ".json", ".jinja", ".txt"}
+    return whole({path.name: digest(path) for path in folder.iterdir() if path.suffix in kinds and path.is_file()})
 
 
 def _folder(component: Component) -> Path:
@@ -76,7 +75,10 @@ def _folder(component: Component) -> Path:
             f"the folder of {component.id} does not exist", fix="correct hub in the profile", where=component.hub
         )
     if component.revision is None:
-        raise ModelUnavailable(f"{component.id} names no revision", fix="pin one in the profile: revision = a commit")
+        raise ModelUnavailable(
+            f"the model {component.id} ({component.hub}) was not pulled yet, and no revision of it is pinned",
+            fix=_fix(component),
+        )
     return cached(component.hub, component.revision, _fix(component))
 
 
@@ -86,20 +88,34 @@ def cached(hub: str, revision: str | None, fix: str) -> Path:
     Raises:
         ModelUnavailable: it is not there; ``fix`` says what to do.
     """
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+    found = cached_file(hub, revision, "config.json")
+    if found is None:
+        raise ModelUnavailable(f"the model {hub} is not on this machine", fix=fix)
+    return found.parent
 
-    try:
-        return Path(snapshot_download(hub, revision=revision, local_files_only=True))
-    except (LocalEntryNotFoundError, HFValidationError, OSError, ValueError):
-        raise ModelUnavailable(f"the model {hub} is not on this machine", fix=fix) from None
+
+def pull_command(component: Component) -> str:
+    """The command that fetches a component."""
+    profile = f" --profile {component.profile}" if component.profile else ""
+    accept = "" if component.default else " --accept-licence"
+    return f"dqa models pull{profile}{accept} {component.id}"
 
 
 def _fix(component: Component) -> str:
-    return (
-        f"fetch it once where there is a network (hf download {component.hub} --revision {component.revision} "
-        "--include '*.json' '*.jinja' '*.txt' '*.safetensors'), or give an absolute folder as hub in the profile"
-    )
+    return f"run {pull_command(component)} once where there is a network, or give an absolute folder in the profile"
+
+
+def _check_files(component: Component, folder: Path) -> None:
+    try:
+        wrong = altered(folder, component.files, again=False)
+    except OSError as error:
+        wrong = f"a file can't be read ({error.strerror})"
+    if wrong is not None:
+        raise ModelUnavailable(
+            f"the files of {component.id} are not the ones that were pulled: {wrong}",
+            fix=_fix(component),
+            where=str(folder),
+        )
 
 
 def _check(component: Component, folder: Path) -> None:

@@ -122,9 +122,12 @@ def test_a_record_names_what_lies_in_a_folder(tmp_path: Path) -> None:
 
 def test_what_is_not_on_this_machine_says_how_to_fetch_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    error = refused(component("vfm", "someone/some-model", "hf-vfm", revision="abc"))
+    error = refused(component("vfm", "someone/some-model", "hf-vfm", revision="abc", profile="tiny"))
     assert "not on this machine" in str(error)
-    assert "someone/some-model --revision abc" in str(error.fix)
-    assert "revision" in str(refused(component("vfm", "someone/some-model", "hf-vfm")))
+    assert "someone/some-model" in str(error)
+    assert "dqa models pull --profile tiny vfm" in str(error.fix)
+    open_ended = refused(component("vfm", "someone/some-model", "hf-vfm", default=False))
+    assert "not pulled yet" in str(open_ended)
+    assert "dqa models pull --accept-licence vfm" in str(open_ended.fix)
     assert "does not exist" in str(refused(component("vfm", tmp_path / "nothing", "hf-vfm")))
     assert "config.json" in str(refused(component("vfm", tmp_path, "hf-vfm")))

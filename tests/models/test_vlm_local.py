@@ -255,7 +255,7 @@ def test_without_folder_the_hub_cache_is_looked_in_and_nothing_is_fetched(
     with pytest.raises(ModelUnavailable, match=r"Qwen/Qwen3-VL-8B-Instruct.*DQA_VLM_FOLDER"):
         load(component(), Settings(home=tmp_path))
     unpinned = component().model_copy(update={"revision": None})
-    with pytest.raises(ModelUnavailable, match=r"names no revision.*DQA_VLM_FOLDER"):
+    with pytest.raises(ModelUnavailable, match=r"no revision of it is pinned.*DQA_VLM_FOLDER"):
         load(unpinned, Settings(home=tmp_path))
 
 
