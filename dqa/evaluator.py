@@ -208,7 +208,7 @@ class Evaluator:
 
     def _observe(self, request: _Request, tell: Progress) -> Observation:
         clip = Clip.open(request.media, Limits.from_settings(self.settings), request.roots)
-        return observe(clip.frames(), lambda: clip.media, progress=lambda n: tell("decode", 0.4 * n / (n + _MANY)))
+        return observe(clip.frames(), lambda: clip.media, lambda n: tell("decode", 0.4 * n / (n + _MANY)), clip.frames)
 
     def _judge(
         self, request: _Request, observation: Observation, timings: dict[str, float], tell: Progress

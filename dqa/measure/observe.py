@@ -15,7 +15,10 @@ from dqa.record import Media
 
 
 def observe(
-    frames: Iterable[Frame], media: Callable[[], Media], progress: Callable[[int], None] | None = None
+    frames: Iterable[Frame],
+    media: Callable[[], Media],
+    progress: Callable[[int], None] | None = None,
+    replay: Callable[[], Iterable[Frame]] | None = None,
 ) -> Observation:
     """Measures a clip in one pass.
 
@@ -23,6 +26,7 @@ def observe(
         frames: every frame of the clip in display order; consumed once, never held.
         media: gives the clip's facts once the frames are through (only then are they counted).
         progress: told how many frames have passed, after each; what it raises ends the pass.
+        replay: gives the frames again; see :class:`~dqa.measure.observation.Observation`.
 
     Raises:
         Undecodable: there was not one frame.
@@ -39,4 +43,4 @@ def observe(
     if not count:
         raise Undecodable("not one frame could be decoded", fix="export the clip again, or give another file")
     kept = tuple(stills.frames())
-    return Observation(media(), kept, tuple(track.frames()), representative_index(kept), signals.signals())
+    return Observation(media(), kept, tuple(track.frames()), representative_index(kept), signals.signals(), replay)
