@@ -16,6 +16,9 @@ from dqa.models.pool import check_hash
 from dqa.models.profiles import Component, whole
 from dqa.record import ModelIdentity
 
+UNCONFIGURED = {"raft", "laion-aesthetic"}
+"""Loaders of weights whose shapes say all there is to know: their folder needs no ``config.json``."""
+
 
 def snapshot(component: Component) -> Path:
     """The folder with ``config.json`` and ``*.safetensors`` of a component.
@@ -31,7 +34,7 @@ def snapshot(component: Component) -> Path:
     """
     folder = _folder(component)
     names = {path.name for path in folder.iterdir()}
-    if "config.json" not in names:
+    if "config.json" not in names and component.loader not in UNCONFIGURED:
         raise ModelUnavailable(f"the files of {component.id} lack config.json", fix=_fix(component), where=str(folder))
     if not any(name.endswith(".safetensors") for name in names):
         pickled = sorted(name for name in names if Path(name).suffix.lower() in PICKLED)
@@ -79,16 +82,17 @@ def _folder(component: Component) -> Path:
             f"the model {component.id} ({component.hub}) was not pulled yet, and no revision of it is pinned",
             fix=_fix(component),
         )
-    return cached(component.hub, component.revision, _fix(component))
+    name = "config.json" if "config.json" in component.files or not component.files else min(component.files)
+    return cached(component.hub, component.revision, _fix(component), name)
 
 
-def cached(hub: str, revision: str | None, fix: str) -> Path:
-    """The folder of a hub model in the local cache.
+def cached(hub: str, revision: str | None, fix: str, name: str = "config.json") -> Path:
+    """The folder of a hub model in the local cache, by a file ``name`` that it must have.
 
     Raises:
         ModelUnavailable: it is not there; ``fix`` says what to do.
     """
-    found = cached_file(hub, revision, "config.json")
+    found = cached_file(hub, revision, name)
     if found is None:
         raise ModelUnavailable(f"the model {hub} is not on this machine", fix=fix)
     return found.parent

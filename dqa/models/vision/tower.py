@@ -1,0 +1,69 @@
+"""What image towers share: pictures in, unit vectors out, one at a time on a CPU."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from dqa.clip.frame import Image
+from dqa.models.roles import Vectors
+from dqa.record import ModelIdentity
+
+_BATCH = 16
+
+
+class ImageTower(ABC):
+    """Fills the role :class:`dqa.models.roles.ImageEncoder`.
+
+    Args:
+        model: one of transformers' models in evaluation mode.
+        identity: how a record names it, where that says more than the profile.
+    """
+
+    def __init__(self, model: Any, identity: ModelIdentity | None = None) -> None:
+        self.model = model
+        self.identity = identity
+
+    @abstractmethod
+    def prepare(self, images: Sequence[Image], antialias: bool) -> Tensor:
+        """n images of one size as the model wants them."""
+
+    @abstractmethod
+    def features(self, prepared: Tensor) -> Tensor:
+        """n x d of what :meth:`prepare` gave, on the model's device."""
+
+    def encode(self, images: Sequence[Image]) -> Vectors:
+        """n x d float32, one L2-normalised row per image of any size; scaled without aliasing."""
+        return self.vectors(images, antialias=True).numpy()
+
+    @torch.inference_mode()
+    def vectors(self, images: Sequence[Image], *, antialias: bool) -> Tensor:
+        """As :meth:`encode`, as a tensor; without ``antialias`` from the very pixels that VBench's models see.
+
+        On a CPU images go through one by one: nothing is gained by more, and a row's last bit then depends on its image
+        alone. On a GPU 16 of one size go together.
+        """
+        if not images:
+            return torch.empty(0, self.width)
+        rows = [self.features(self.prepare(some, antialias)).float().cpu() for some in self._batches(images)]
+        return functional.normalize(torch.cat(rows), dim=-1, p=2)
+
+    @property
+    @abstractmethod
+    def width(self) -> int:
+        """d, the length of a vector."""
+
+    def _batches(self, images: Sequence[Image]) -> Iterator[list[Image]]:
+        most = 1 if self.model.device.type == "cpu" else _BATCH
+        batch: list[Image] = []
+        for image in images:
+            if batch and (len(batch) == most or image.shape != batch[0].shape):
+                yield batch
+                batch = []
+            batch.append(image)
+        yield batch
