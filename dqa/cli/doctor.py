@@ -36,7 +36,7 @@ def examine(settings: Settings, profile: Profile) -> Iterator[Finding]:
     yield gpu(profile)
     yield from machine(settings, profile)
     yield from software(profile)
-    yield from models(profile)
+    yield from models(profile, settings)
     yield from deployment(settings)
 
 

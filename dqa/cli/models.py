@@ -1,111 +1,69 @@
-"""``dqa models``: which models a profile uses, under which licence, and whether their weights are intact."""
+"""``dqa models``: which models a profile uses, under which licence, fetching them, and whether they are intact."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import typer
 
-from dqa.cli import runtime
-from dqa.cli.options import AsJson, Home, ProfileName
+from dqa.cli import pull, runtime
+from dqa.cli.options import AsJson, Home, ProfileName, Quiet
 from dqa.cli.output import emit, emit_json, one_line
-from dqa.config import Settings
-from dqa.errors import DQAError, ModelUnavailable
-from dqa.models.profiles import Component, Profile, load_profile
+from dqa.cli.progress import make_progress
+from dqa.errors import ModelUnavailable
+from dqa.models.holdings import Holding, answers, inspect, locate
+from dqa.models.profiles import Profile, load_profile
 
 app = typer.Typer(
-    help="The models of a profile: what they are, where they lie, whether they are intact.", rich_markup_mode=None
+    help="The models of a profile: what they are, where they lie, fetching them, whether they are intact.",
+    rich_markup_mode=None,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Weights:
-    """Where a component's weights are; ``intact`` is None when they were not read."""
-
-    component: Component
-    path: Path | None
-    intact: bool | None
-    problem: str = ""
+app.command("pull")(pull.command)
 
 
 @app.command("list")
 def list_models(profile: ProfileName = None, home: Home = None, as_json: AsJson = False) -> int:
-    """List the models with licence, size, memory and place."""
-    chosen = _profile(profile, home)
-    found = [locate(component) for component in chosen.components]
-    if as_json:
-        emit_json([_as_dict(chosen, weights) for weights in found])
-    else:
-        _table(chosen, found)
+    """List the models with revision, licence, size, memory and place, and whether they are there."""
+    settings = runtime.settings_from(profile=profile, home=home)
+    chosen = load_profile(settings.profile)
+    _show(chosen, [locate(component, settings) for component in chosen.components], as_json=as_json)
     return 0
 
 
 @app.command("verify")
-def verify(profile: ProfileName = None, home: Home = None, as_json: AsJson = False) -> int:
-    """Check every byte of the weights against the profile's SHA-256, and ask endpoints whether they answer.
+def verify(profile: ProfileName = None, home: Home = None, as_json: AsJson = False, quiet: Quiet = False) -> int:
+    """Check every byte of the weights against the SHA-256 that the profile or the first pull names.
 
-    Exit code 4 if one is missing or altered, or does not answer.
+    Endpoints are asked whether they answer. Exit code 4 if one is missing or altered, or does not answer.
     """
-    chosen = _profile(profile, home)
     settings = runtime.settings_from(profile=profile, home=home)
-    found = [
-        answers(component, settings) if locate(component) == Weights(component, None, None) else inspect(component)
-        for component in chosen.components
-    ]
+    chosen = load_profile(settings.profile)
+    found: list[Holding] = []
+    hubs = any(component.hub for component in chosen.components)
+    with make_progress(len(chosen.components), quiet=quiet or not hubs) as progress:
+        for component in chosen.components:
+            progress.item(component.id)
+            held = inspect(component, settings, progress.stage)
+            found.append(answers(component, settings) if held.state == "elsewhere" else held)
+            progress.done(_state(found[-1]))
+    _show(chosen, found, as_json=as_json)
+    wrong = [held for held in found if held.component.default or held.state not in ("absent", "planned")]
+    return ModelUnavailable.exit_code if any(not _fine(held) for held in wrong) else 0
+
+
+def _fine(held: Holding) -> bool:
+    return held.sound is True or held.state == "planned"
+
+
+def _show(profile: Profile, found: list[Holding], *, as_json: bool) -> None:
     if as_json:
-        emit_json([_as_dict(chosen, weights) for weights in found])
+        emit_json([_as_dict(profile, held) for held in found])
     else:
-        _table(chosen, found)
-    return 0 if all(weights.intact for weights in found) else ModelUnavailable.exit_code
+        _table(profile, found)
 
 
-def locate(component: Component) -> Weights:
-    """Where the weights lie, unread."""
-    from dqa.models.pool import ENDPOINTS, weights_path
-
-    if component.loader in ENDPOINTS:
-        return Weights(component, None, None)
-    try:
-        return Weights(component, weights_path(component), None)
-    except ModelUnavailable as error:
-        return Weights(component, None, False, error.public())
-
-
-def inspect(component: Component) -> Weights:
-    """Where the weights lie, and whether they are the ones that the profile names."""
-    from dqa.models.pool import check_hash
-
-    weights = locate(component)
-    if weights.path is None:
-        return weights
-    try:
-        check_hash(component, weights.path)
-    except ModelUnavailable as error:
-        return Weights(component, weights.path, False, error.public())
-    except OSError as error:
-        return Weights(component, weights.path, False, f"can't be read ({error.strerror}).")
-    return Weights(component, weights.path, True)
-
-
-def answers(component: Component, settings: Settings) -> Weights:
-    """Whether a model on another machine answers: its weights are not ours to check."""
-    from dqa.models.pool import connect
-
-    try:
-        connect(component, settings).check()
-    except DQAError as error:
-        return Weights(component, None, False, error.public())
-    return Weights(component, None, True)
-
-
-def _profile(name: str | None, home: Path | None) -> Profile:
-    return load_profile(runtime.settings_from(profile=name, home=home).profile)
-
-
-def _as_dict(profile: Profile, weights: Weights) -> dict[str, Any]:
-    component = weights.component
+def _as_dict(profile: Profile, held: Holding) -> dict[str, Any]:
+    component = held.component
     return {
         "profile": profile.name,
         "id": component.id,
@@ -120,15 +78,17 @@ def _as_dict(profile: Profile, weights: Weights) -> dict[str, Any]:
         "version": component.version,
         "hub": component.hub,
         "revision": component.revision,
-        "sha256": component.sha256,
+        "sha256": component.identity().sha256,
+        "files": {name: {"sha256": pin.sha256, "size": pin.size} for name, pin in sorted(component.files.items())},
         "weakness": component.weakness,
-        "path": None if weights.path is None else str(weights.path),
-        "hash_ok": weights.intact if weights.path is not None else None,
-        "problem": weights.problem or None,
+        "state": held.state,
+        "path": None if held.path is None else str(held.path),
+        "hash_ok": held.sound if held.hashed else None,
+        "problem": held.problem or None,
     }
 
 
-def _table(profile: Profile, found: list[Weights]) -> None:
+def _table(profile: Profile, found: list[Holding]) -> None:
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -138,22 +98,35 @@ def _table(profile: Profile, found: list[Weights]) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for title in ("model", "role", "licence", "size", "memory", "weights"):
         table.add_column(title, justify="right" if title in ("size", "memory") else "left", overflow="fold")
-    for weights in found:
-        component = weights.component
+    for held in found:
+        component = held.component
         size = "-" if component.size_mb is None else f"{component.size_mb:g} MB"
         memory = f"{component.memory_gb:g} GB ({component.memory_source})"
-        cells = (component.id, component.role, component.licence, size, memory, _state(weights))
+        licence = component.licence if component.default else f"{component.licence}; only if asked for"
+        cells = (component.id, component.role, licence, size, memory, _state(held))
         table.add_row(*(Text(one_line(cell)) for cell in cells))
     emit(f"Profile {profile.name}: {profile.title}")
     emit(to_text(lambda console: console.print(table)))
-    for weights in found:
-        if weights.path is not None:
-            emit(f"{weights.component.id}: {one_line(str(weights.path))}")
+    for held in found:
+        if named := _named(held):
+            emit(f"{held.component.id}: {named}")
 
 
-def _state(weights: Weights) -> str:
-    if weights.problem:
-        return weights.problem
-    if weights.path is None:
-        return "answers" if weights.intact else "on the endpoint's machine"
-    return "intact" if weights.intact else "present"
+def _named(held: Holding) -> str:
+    """What it is and where: hub id, revision, path; of those there are."""
+    component = held.component
+    revision = component.revision or ("the revision that is pulled first" if component.on_hub else None)
+    parts = (component.hub if component.on_hub else None, revision, str(held.path) if held.path else None)
+    return one_line(", ".join(part for part in parts if part))
+
+
+def _state(held: Holding) -> str:
+    if held.problem:
+        return held.problem if held.state != "partial" else f"partial: {held.problem}"
+    if held.state == "elsewhere":
+        return "answers" if held.sound else "on the endpoint's machine"
+    if held.state == "planned":
+        return "planned for only"
+    if held.sound:
+        return "intact" if held.hashed else "usable (a folder of your own: no hash is known)"
+    return "present"

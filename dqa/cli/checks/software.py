@@ -8,7 +8,8 @@ import platform
 from collections.abc import Iterator
 
 from dqa.cli.checks.finding import Finding
-from dqa.cli.models import inspect
+from dqa.config import Settings
+from dqa.models.holdings import Holding, inspect, locate
 from dqa.models.profiles import Profile
 
 TORCH = "2.13.0"
@@ -30,18 +31,28 @@ def software(profile: Profile) -> Iterator[Finding]:
         yield Finding("packages", "ok", f"{', '.join(_NEEDED)} are installed")
 
 
-def models(profile: Profile) -> Iterator[Finding]:
-    """Whether the profile's weights are there and byte for byte the ones it names."""
+def models(profile: Profile, settings: Settings) -> Iterator[Finding]:
+    """Whether the profile's weights are there: packaged ones byte for byte, the hub's large ones by their sizes."""
     for component in profile.components:
-        weights = inspect(component)
-        name = f"model {component.id}"
-        if weights.intact:
-            yield Finding(name, "ok", f"intact; licence {component.licence}")
-        else:
-            yield Finding(name, "fail" if component.default else "warn", weights.problem)
+        held = locate(component, settings) if component.hub else inspect(component, settings)
+        yield _model(held)
     if not profile.ready:
         what = f"profile {profile.name} can be planned for, but not evaluated with in this version"
         yield Finding("profile", "fail", what, "use --profile embedded")
+
+
+def _model(held: Holding) -> Finding:
+    component = held.component
+    name = f"model {component.id}"
+    if held.problem:
+        found, _, fix = held.problem.rstrip(".").partition("; ")
+        return Finding(name, "fail" if component.default else "warn", found, fix)
+    if held.state == "planned":
+        return Finding(name, "ok", "planned for only: no weights belong to it")
+    if held.state == "elsewhere":
+        return Finding(name, "ok", "on the endpoint's machine; dqa models verify asks whether it answers")
+    how = "intact" if held.sound else "present; dqa models verify reads every byte"
+    return Finding(name, "ok", f"{how}; licence {component.licence}")
 
 
 def _torch(profile: Profile) -> Finding:
