@@ -15,8 +15,9 @@ import structlog
 from pydantic import JsonValue
 
 import dqa
+from dqa.acceptance.apply import Fits, as_recorded, calibrated, in_force
 from dqa.channels.contract import Channel, EvaluationContext, RewardSource
-from dqa.channels.registry import build_channel
+from dqa.channels.registry import build_channel, chosen_spec
 from dqa.clip.clip import Clip
 from dqa.clip.limits import Limits
 from dqa.config import Settings, load_settings
@@ -67,6 +68,7 @@ class Options(TypedDict, total=False):
         evaluation_id: the record's id; default a new one.
         media_name: what the record calls the media; default its absolute path.
         taste_version: which version of the user's taste judges; default the serving one, 0 for none.
+        fits: the recipe of a record whose calibration and checklist weights count (or none); default those in force.
         roots: folders the media must lie under; default any: the caller's own choice.
         progress: told of each stage; raises ``Cancelled`` to stop.
     """
@@ -77,6 +79,7 @@ class Options(TypedDict, total=False):
     evaluation_id: str | None
     media_name: str | None
     taste_version: int | None
+    fits: Reproduce | None
     roots: Sequence[Path] | None
     progress: Progress | None
 
@@ -91,6 +94,7 @@ class _Request:
     prompt: Prompt
     user: str
     taste: Taste | None
+    fits: Fits
     seed: int
     channels: tuple[ChannelName, ...]
     evaluation_id: str
@@ -136,6 +140,8 @@ class Evaluator:
                 fix="raise DQA_BUDGET_GB, or see dqa plan",
             )
         self._channels: dict[ChannelName, Channel] = {}
+        if settings.benchmark_backend == "vbench":
+            self._channel("benchmark")  # its environment must be there before time goes into a clip
         _keep_stdout_clean()
 
     def load(self) -> None:
@@ -158,7 +164,7 @@ class Evaluator:
 
         Raises:
             InputError: this media or prompt can't be evaluated.
-            VersionNotFound: the ``taste_version`` that was asked for can't judge (any more).
+            VersionNotFound: the ``taste_version`` or ``fits`` that were asked for can't judge (any more).
             Cancelled: ``progress`` asked to stop.
         """
         tell = options.get("progress") or _silent
@@ -191,6 +197,7 @@ class Evaluator:
             prompt=parse_prompt(check_prompt(prompt)),
             user=user,
             taste=self._taste_of(user, options.get("taste_version")),
+            fits=self._fits(options.get("fits")),
             seed=self.settings.seed if seed is None else seed,
             channels=CHANNELS if channels is None else tuple(channels),
             evaluation_id=options.get("evaluation_id") or new_id("ev"),
@@ -206,6 +213,11 @@ class Evaluator:
             raise VersionNotFound(what, fix="judge with that version of DQA, or with the taste of a newer step")
         return taste
 
+    def _fits(self, recipe: Reproduce | None) -> Fits:
+        if recipe is None:
+            return in_force(self.settings.home, self.profile.name)
+        return as_recorded(self.settings.home, recipe)
+
     def _observe(self, request: _Request, tell: Progress) -> Observation:
         clip = Clip.open(request.media, Limits.from_settings(self.settings), request.roots)
         return observe(clip.frames(), lambda: clip.media, lambda n: tell("decode", 0.4 * n / (n + _MANY)), clip.frames)
@@ -214,13 +226,17 @@ class Evaluator:
         self, request: _Request, observation: Observation, timings: dict[str, float], tell: Progress
     ) -> dict[ChannelName, ChannelResult]:
         results: dict[ChannelName, ChannelResult] = {}
+        checklist = request.fits.checklist
         for number, name in enumerate(CHANNELS):
             tell(name, 0.4 + 0.6 * number / len(CHANNELS))
             if name not in request.channels:
                 results[name] = ChannelResult(status="unavailable", reason="Not asked for in this evaluation.")
                 continue
             began = time.perf_counter()
-            context = EvaluationContext(request.user, request.seed, request.taste, dict(results), self._rewards)
+            media = request.media if request.media != Path() else None
+            context = EvaluationContext(
+                request.user, request.seed, request.taste, dict(results), self._rewards, checklist, media
+            )
             results[name] = self._ask(name, observation, request.prompt, context)
             timings[name] = time.perf_counter() - began
         return results
@@ -243,7 +259,7 @@ class Evaluator:
 
     def _channel(self, name: ChannelName) -> Channel:
         if name not in self._channels:
-            spec = self.profile.channels.get(name)
+            spec = chosen_spec(self.profile, name, self.settings.benchmark_backend)
             if spec is None:
                 raise ModelUnavailable(
                     f"profile {self.profile.name} has no model for {name}", fix="use another profile"
@@ -259,6 +275,9 @@ class Evaluator:
         timings: dict[str, float],
     ) -> EvaluationRecord:
         own = channel_weights.usable(request.taste, self.profile.name) if self.settings.adaptive_weights else None
+        results, fitted = calibrated(results, request.fits)
+        if request.fits.calibration:  # weights of a user's own proved themselves on scores as the channels give them
+            own = None
         verdict = synthesise(results, {**WEIGHTS, **(own or {})})
         told = (channel_weights.note(request.taste, request.user, own),) if request.taste and own else ()
         return EvaluationRecord(
@@ -279,6 +298,7 @@ class Evaluator:
             notes=(
                 *verdict.notes,
                 *told,
+                *fitted,
                 f"scores of profile {self.profile.name} are not comparable with another profile's",
             ),
             reproduce=Reproduce(
@@ -293,6 +313,8 @@ class Evaluator:
                 seed=request.seed,
                 taste_version=request.taste.version if request.taste and request.taste.usable else None,
                 adaptive_weights=own is not None,
+                benchmark_backend=self.settings.benchmark_backend,
+                **request.fits.used,
             ),
             timings_s=timings,
             memory=self._memory(),

@@ -24,6 +24,12 @@ AxisName = Literal["aesthetic", "motion", "coherence", "fidelity"]
 Unit = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
 Box = tuple[float, float, float, float]
 
+UNCALIBRATED = "uncalibrated_score"
+"""Key of ``ChannelResult.raw`` that holds the channel's own score where ``score`` is a calibrated one."""
+
+PUBLISHED = "by_published_weights"
+"""Key of VisionReward's ``raw`` that holds ``{"score", "axes"}`` by the published weights where fitted ones were used."""
+
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -99,11 +105,21 @@ class ChannelResult(_Part):
         return {k: v for k, v in data.items() if v is not None or k not in ("dimensions", "axes")}
 
 
+class FitUsed(_Part):
+    """A fit that changed scores (:mod:`dqa.acceptance`): its version, and the SHA-256 of what it holds."""
+
+    version: int = Field(ge=1)
+    sha256: str
+
+
 class Reproduce(_Part):
     """Everything ``dqa reproduce`` needs to run the same evaluation again and compare.
 
     ``taste_version`` is the version of the user's taste that judged preference; null when there was none.
     ``adaptive_weights`` says whether the channels weighed as that taste had learned, not as the mission says.
+    ``calibration`` is the one that was in force, ``checklist`` the fitted weights of VisionReward's questions; each is a
+    key only where there was one.
+    ``benchmark_backend`` is what judged the benchmark channel, and a key only where it was not the profile's own.
     """
 
     dqa_version: str
@@ -117,6 +133,16 @@ class Reproduce(_Part):
     seed: int
     taste_version: int | None = None
     adaptive_weights: bool = False
+    calibration: FitUsed | None = None
+    checklist: FitUsed | None = None
+    benchmark_backend: Literal["measured", "vbench"] | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_fits_that_are_not(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        data: dict[str, Any] = handler(self)
+        return {
+            k: v for k, v in data.items() if v is not None or k not in ("calibration", "checklist", "benchmark_backend")
+        }
 
 
 class EvaluationRecord(BaseModel):

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import ClassVar, Protocol
 
+from dqa.acceptance.content import ChecklistWeights
+from dqa.acceptance.shelf import Kept
 from dqa.measure.observation import Observation
 from dqa.prompt.parse import Prompt
 from dqa.record import ChannelName, ChannelResult, ModelIdentity
@@ -68,6 +71,8 @@ class EvaluationContext:
         taste: the user's, if there is one.
         results: of the channels before this one.
         rewards: asks the user's language-model adapter; None where that tier is off.
+        media: the file, for a judge that reads it itself; None where the clip was observed before.
+        checklist: fitted weights of VisionReward's questions; None for the published ones.
     """
 
     user: str = "default"
@@ -75,6 +80,8 @@ class EvaluationContext:
     taste: Taste | None = None
     results: Mapping[ChannelName, ChannelResult] = field(default_factory=dict[ChannelName, ChannelResult])
     rewards: RewardSource | None = None
+    checklist: Kept[ChecklistWeights] | None = None
+    media: Path | None = None
 
 
 class Channel(Protocol):

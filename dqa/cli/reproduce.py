@@ -56,14 +56,17 @@ def command(
 ) -> int:
     """Run an evaluation again from its record and compare everything but id, date and timings.
 
-    Exit code 0: identical. 1: the differing fields are listed. 3: the record, the very same clip
-    or the taste that judged it is not there any more.
+    Exit code 0: identical. 1: the differing fields are listed. 3: the record, the very same clip,
+    the taste that judged it or the calibration it was judged under is not there any more.
     A different version of DQA or of the profile's file is named, and counts only if the verdict differs too.
     """
     settings = runtime.settings_from(home=home)
     old = _find(evaluation, settings)
     weights = old.reproduce.adaptive_weights
-    settings = settings.model_copy(update={"profile": old.profile, "adaptive_weights": weights})
+    backend = old.reproduce.benchmark_backend
+    settings = settings.model_copy(
+        update={"profile": old.profile, "adaptive_weights": weights, "benchmark_backend": backend}
+    )
     path = _locate(old, media, settings)
     new = _again(old, path, settings, quiet=quiet)
     changes = list(compare(old, new))
@@ -170,6 +173,7 @@ def _again(old: EvaluationRecord, path: Path, settings: Settings, *, quiet: bool
                 channels=recipe.channels,
                 media_name=recipe.media,
                 taste_version=recipe.taste_version or 0,
+                fits=recipe,
                 progress=progress.stage,
             )
             .record

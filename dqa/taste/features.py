@@ -14,6 +14,7 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from dqa.acceptance.unfitted import unfitted_axes, unfitted_score
 from dqa.record import AxisName, ChannelName, ChannelResult, EvaluationRecord
 from dqa.taste.history import NO_HISTORY, History
 from dqa.taste.shown import EMBEDDING, Embedding, embedding, look
@@ -136,13 +137,13 @@ def centred(vector: Vector, typical: Sequence[Vector]) -> Vector:
 
 
 def _scores(results: Mapping[ChannelName, ChannelResult]) -> Iterator[tuple[str, float | None]]:
-    """Channel, dimension and axis scores; names that are no feature do no harm."""
+    """Channel, dimension and axis scores, before any calibration; names that are no feature do no harm."""
     for channel, result in results.items():
-        yield f"channel:{channel}", _scaled(result.score)
+        yield f"channel:{channel}", _scaled(unfitted_score(result))
     for name, dimension in (_part(results, "benchmark").dimensions or {}).items():
         yield f"dimension:{name}", _scaled(dimension.score)
-    for name, axis in (_part(results, "visionreward").axes or {}).items():
-        yield f"axis:{name}", _scaled(axis.score)
+    for name, score in unfitted_axes(_part(results, "visionreward")).items():
+        yield f"axis:{name}", _scaled(score)
 
 
 def _part(results: Mapping[ChannelName, ChannelResult], channel: ChannelName) -> ChannelResult:
