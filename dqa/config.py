@@ -10,7 +10,7 @@ import os
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
@@ -56,6 +56,9 @@ class Settings(BaseModel):
     taste_min_pairs: int = Field(100, ge=1, description="clean pairs before a language model is trained")
     taste_every: int = Field(25, ge=1, description="new pairs before it is trained again")
     adapter_versions: int = Field(5, ge=1, le=100, description="trained adapters kept of each user and profile")
+    benchmark_backend: Literal["measured", "vbench"] | None = Field(
+        None, description="what judges the benchmark channel: measured, or the official vbench; default the profile's"
+    )
     clips: Path | None = Field(None, description="folder of clips that stands in for a video generator")
     vlm_url: str | None = Field(None, description="vision-language model's endpoint, to /v1 (profile remote-vlm)")
     vlm_model: str | None = Field(None, description="the name that endpoint knows the model by")

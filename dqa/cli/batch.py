@@ -14,7 +14,7 @@ import typer
 from dqa.cli import runtime
 from dqa.cli.logs import crash_sentence, failed_channels
 from dqa.cli.manifest import Refused, Request, read_manifest
-from dqa.cli.options import AsJson, Home, ProfileName, Quiet, Seed, User
+from dqa.cli.options import AsJson, BenchmarkBackend, Home, ProfileName, Quiet, Seed, User
 from dqa.cli.output import emit_json, say
 from dqa.cli.progress import clock, make_progress
 from dqa.cli.recorder import Recorder
@@ -50,6 +50,7 @@ def command(  # noqa: PLR0913, PLR0917 - a parameter an option
     profile: ProfileName = None,
     user: User = None,
     seed: Seed = None,
+    benchmark_backend: BenchmarkBackend = None,
     home: Home = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -62,7 +63,9 @@ def command(  # noqa: PLR0913, PLR0917 - a parameter an option
     With --json, a summary is printed at the end.
     """
     _check_engine(engine)
-    settings = runtime.settings_from(home=home, profile=profile, user=user, seed=seed)
+    settings = runtime.settings_from(
+        home=home, profile=profile, user=user, seed=seed, benchmark_backend=benchmark_backend
+    )
     lines = read_manifest(manifest)
     _check_output(output, manifest)
     started = time.monotonic()

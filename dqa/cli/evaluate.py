@@ -11,7 +11,7 @@ import typer
 
 from dqa.cli import runtime
 from dqa.cli.logs import crash_sentence, failed_channels
-from dqa.cli.options import AsJson, Home, ProfileName, Quiet, Seed, User
+from dqa.cli.options import AsJson, BenchmarkBackend, Home, ProfileName, Quiet, Seed, User
 from dqa.cli.output import emit_record, say
 from dqa.cli.progress import Progress, make_progress
 from dqa.cli.recorder import Recorder
@@ -51,6 +51,7 @@ def command(  # noqa: PLR0913, PLR0917 - a parameter an option
     profile: ProfileName = None,
     user: User = None,
     seed: Seed = None,
+    benchmark_backend: BenchmarkBackend = None,
     home: Home = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -62,7 +63,9 @@ def command(  # noqa: PLR0913, PLR0917 - a parameter an option
     """
     _check_grade(fail_below)
     _check_report(report)
-    settings = runtime.settings_from(home=home, profile=profile, user=user, seed=seed)
+    settings = runtime.settings_from(
+        home=home, profile=profile, user=user, seed=seed, benchmark_backend=benchmark_backend
+    )
     judged, failure = _judge_all(settings, media, prompt, pictures=report is not None, quiet=quiet)
     judged = ranked(judged, [item.record for item in judged])
     if judged:

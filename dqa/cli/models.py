@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from dqa.cli import pull, runtime
+from dqa.cli import pull, runtime, vbench_env
 from dqa.cli.options import AsJson, Home, ProfileName, Quiet
 from dqa.cli.output import emit, emit_json, one_line
 from dqa.cli.progress import make_progress
@@ -19,6 +19,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("pull")(pull.command)
+app.command("vbench-env")(vbench_env.command)
 
 
 @app.command("list")

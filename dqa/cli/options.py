@@ -23,5 +23,14 @@ Seed = Annotated[
     int | None,
     typer.Option("--seed", metavar="N", help="Seed of everything random. [DQA_SEED; 0]", show_default=False),
 ]
+BenchmarkBackend = Annotated[
+    str | None,
+    typer.Option(
+        "--benchmark-backend",
+        metavar="measured|vbench",
+        help="What judges the benchmark channel. [DQA_BENCHMARK_BACKEND; the profile's]",
+        show_default=False,
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr; errors only.")]
