@@ -42,6 +42,9 @@ class Settings(BaseModel):
     max_frames: int = Field(20_000, gt=0, description="most frames in one clip")
     decode_timeout_s: float = Field(300, gt=0, description="longest a decode may take")
     budget_gb: float | None = Field(None, gt=0, description="memory the models may take; default the profile's")
+    cpu_budget_gb: float | None = Field(
+        None, ge=0, description="host memory for models evicted from a GPU; default half of what is free, 0 for none"
+    )
     allowed_hosts: tuple[str, ...] = Field((), description="further Host names the service answers to")
     agent_model: str | None = Field(None, description="Letta's handle of the agents' model; default the rule brain")
     agent_embedding: str | None = Field(None, description="likewise of their embedding model; default the rule brain's")

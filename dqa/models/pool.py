@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
-
-import structlog
 
 from dqa.config import Settings, load_settings
 from dqa.errors import ModelUnavailable
 from dqa.models.hub.lock import pinned
+from dqa.models.ledger import Ledger
+from dqa.models.meter import Meter, meter_of, on_cuda
 from dqa.models.profiles import Component, Profile
+from dqa.models.residency import Residency
+from dqa.models.shelf import Shelf
 from dqa.record import ModelIdentity
-
-log = structlog.get_logger(__name__)
 
 LOADERS: dict[str, str] = {
     "efficientnet-lite": "dqa.models.embedded.classifier:load",
@@ -31,6 +31,7 @@ FOUND: dict[str, str] = {"transformers-vlm": "dqa.models.vlm.local:load"}
 """Likewise for models in the hub's local cache or a folder that the settings name; the function takes the same."""
 
 SNAPSHOTS: dict[str, str] = {
+    "hf-contrastive": "dqa.models.contrastive:load",
     "hf-clip": "dqa.models.proxyclip.clip:load",
     "hf-vfm": "dqa.models.proxyclip.vfm:load",
     "hf-dino": "dqa.models.vision.dino:load",
@@ -46,53 +47,105 @@ class ModelPool:
 
     Args:
         profile: whose components.
-        home: the state folder, for converted weights.
+        home: the state folder, for converted weights and for what components were measured to take.
         settings: name the endpoints of remote models; default those of the environment.
+        budget_gb: most that components may take on the device together; default no limit.
+        meter: reads the device's memory; default that of the profile's device.
     """
 
-    def __init__(self, profile: Profile, home: Path, settings: Settings | None = None) -> None:
+    def __init__(
+        self,
+        profile: Profile,
+        home: Path,
+        settings: Settings | None = None,
+        *,
+        budget_gb: float | None = None,
+        meter: Meter | None = None,
+    ) -> None:
         self.profile = profile
         self.home = home
+        self.device = "cuda" if on_cuda(profile.device) else "cpu"
         self._settings = settings
-        self._loaded: dict[str, Any] = {}
+        self._identities: dict[str, ModelIdentity] = {}
+        self._on_cpu: set[str] = set()
+        self._meter = meter or meter_of(profile.device)
+        self.ledger = Ledger(profile, self.device, home, settings, self._meter)
+        shelf = Shelf(self.device, settings.cpu_budget_gb if settings else None)
+        self._residency = Residency(
+            lambda name: self._load(self.profile.component(name)),
+            self.ledger.gb,
+            meter=self._meter,
+            shelf=shelf,
+            budget_gb=budget_gb,
+            loaded=self.ledger.loaded,
+        )
 
     def get(self, component_id: str) -> Any:
-        """The loaded component.
+        """The loaded component; the least recently used ones go where the budget asks for it.
 
         Raises:
             ModelUnavailable: its package is missing, or its weights are not the ones the profile names.
         """
-        if component_id not in self._loaded:
-            component = self.profile.component(component_id)
-            log.info("loading", component=component_id)
-            self._loaded[component_id] = self._load(component)
-        return self._loaded[component_id]
+        found = self._residency.get(component_id)
+        own = getattr(found, "identity", None)
+        if isinstance(own, ModelIdentity):
+            self._identities[component_id] = own
+        return found
+
+    def enter(self, needed: Collection[str], kept: Collection[str] = ()) -> None:
+        """A phase begins: what it neither needs nor keeps for a later one is evicted."""
+        self._residency.enter(needed, kept)
+
+    def release(self) -> None:
+        """Takes everything off the device, so that a training has it alone; what can is kept in host memory."""
+        self.enter(())
+
+    def on_cpu(self, component_id: str) -> None:
+        """From its next use on a component works on the CPU, until :meth:`back`."""
+        self._residency.drop(component_id)
+        self._on_cpu.add(component_id)
+
+    def back(self) -> None:
+        """What was put on the CPU returns to the device on its next use."""
+        for component_id in self._on_cpu:
+            self._residency.drop(component_id)
+        self._on_cpu.clear()
+
+    def free(self) -> None:
+        """Gives back memory that nothing uses any more."""
+        self._meter.free()
 
     def _load(self, component: Component) -> Any:
         component = pinned(component, self.home)
+        device = "cpu" if component.id in self._on_cpu else self.profile.device
         if component.loader in ENDPOINTS:
             return connect(component, self._settings or load_settings({}))
         if component.loader in FOUND:
+            if component.id in self._on_cpu:
+                component = component.model_copy(update={"arguments": {**component.arguments, "device": "cpu"}})
             return _function(FOUND[component.loader])(component, self._settings or load_settings({}))
         if component.loader in SNAPSHOTS:
             from dqa.models.snapshot import snapshot
 
-            return _function(SNAPSHOTS[component.loader])(component, snapshot(component), self.profile.device)
+            return _function(SNAPSHOTS[component.loader])(component, snapshot(component), device)
         return _loader(component)(component, weights_path(component), self.home)
 
     def identity(self, component_id: str) -> ModelIdentity:
-        """How a record names a component: as the loaded one says it is, else as the profile does."""
-        own = getattr(self._loaded.get(component_id), "identity", None)
-        return own if isinstance(own, ModelIdentity) else self.profile.component(component_id).identity()
+        """How a record names a component: as the loaded one said it is, else as the profile does."""
+        return self._identities.get(component_id) or self.profile.component(component_id).identity()
 
     @property
     def resident(self) -> tuple[str, ...]:
-        """Ids of what is loaded now."""
-        return tuple(self._loaded)
+        """Ids of what is loaded now, the least recently used first."""
+        return self._residency.here
+
+    def peek(self, component_id: str) -> Any:
+        """A component if it is loaded now, else None."""
+        return self._residency.peek(component_id)
 
     def unload(self, component_id: str) -> None:
         """Forgets a component; a no-op when it is not loaded."""
-        self._loaded.pop(component_id, None)
+        self._residency.drop(component_id)
 
 
 def connect(component: Component, settings: Settings) -> Any:
