@@ -10,6 +10,7 @@ import dqa
 from dqa.cli import (
     agents,
     batch,
+    calibrate,
     choose,
     comfy,
     doctor,
@@ -66,6 +67,7 @@ app.command("down", short_help="Stop it.")(down.command)
 app.command("status")(status.command)
 app.add_typer(agents.app, name="agents", short_help="The agents on the Letta server.")
 app.add_typer(comfy.app, name="comfy", short_help="Workflows of ComfyUI.")
+app.add_typer(calibrate.app, name="calibrate", short_help="A picture against a reference; the prompt corrected.")
 app.command("plan")(plan.command)
 app.command("doctor")(doctor.command)
 app.add_typer(models.app, name="models", short_help="List or verify the models of a profile.")

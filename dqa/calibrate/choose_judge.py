@@ -1,0 +1,34 @@
+"""Which judge a profile has: its vision-language model, or, without one, measurement."""
+
+from __future__ import annotations
+
+from dqa.calibrate.axes import Axes
+from dqa.calibrate.judge import Judge
+from dqa.calibrate.measured import MeasuredJudge
+from dqa.calibrate.vlm_judge import VlmJudge
+from dqa.config import Settings
+from dqa.models.pool import ENDPOINTS, FOUND, ModelPool
+from dqa.models.profiles import Component, Profile, load_profile
+
+
+def judge_for(settings: Settings, axes: Axes) -> Judge:
+    """The judge of the profile that the settings name.
+
+    Raises:
+        ConfigError: there is no such profile.
+        ModelUnavailable: its model is not there.
+    """
+    profile = load_profile(settings.profile)
+    component = _vlm(profile)
+    if component is None:
+        return MeasuredJudge(axes)
+    pool = ModelPool(profile, settings.home, settings)
+    model = pool.get(component.id)
+    identity = pool.identity(component.id)
+    if settings.vlm_model is not None and component.loader in ENDPOINTS:
+        identity = identity.model_copy(update={"id": settings.vlm_model})
+    return VlmJudge(axes, model, identity)
+
+
+def _vlm(profile: Profile) -> Component | None:
+    return next((c for c in profile.components if c.loader in ENDPOINTS or c.loader in FOUND), None)

@@ -1,0 +1,207 @@
+"""``dqa calibrate``: a picture against a reference, axis by axis, and the prompt that gets nearer to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from dqa.cli import calibrating as work
+from dqa.cli.options import AsJson, Home, ProfileName
+from dqa.cli.output import emit, emit_json, one_line
+from dqa.errors import UsageError
+
+app = typer.Typer(
+    help="Compare a picture with a reference axis by axis; correct the prompt.",
+    rich_markup_mode=None,
+    invoke_without_command=True,
+)
+
+Mode = Literal["describe", "compare"]
+Reference = Annotated[
+    Path | None,
+    typer.Option("--reference", metavar="MEDIA", help="The picture to come near to.", show_default=False),
+]
+RefDesc = Annotated[
+    str | None,
+    typer.Option("--ref-desc", metavar="TEXT", help="The reference in words instead.", show_default=False),
+]
+RefDescFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--ref-desc-file", metavar="FILE", help="Likewise from a file, or what describe printed.", show_default=False
+    ),
+]
+Generated = Annotated[
+    Path | None,
+    typer.Option("--generated", metavar="MEDIA", help="The picture or video to judge.", show_default=False),
+]
+WorkflowFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--workflow", metavar="FILE", help="Generate it with this ComfyUI workflow instead.", show_default=False
+    ),
+]
+Prompt = Annotated[
+    str | None, typer.Option("--prompt", metavar="TEXT", help="The prompt it is made with.", show_default=False)
+]
+Negative = Annotated[
+    str | None, typer.Option("--negative", metavar="TEXT", help="What not to show.", show_default=False)
+]
+NoiseSeed = Annotated[int | None, typer.Option("--seed", metavar="N", help="Seed of the noise.", show_default=False)]
+RunTag = Annotated[
+    str | None,
+    typer.Option("--run-tag", metavar="TAG", help="Names the report; default a new one.", show_default=False),
+]
+AnalysisDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--analysis-dir", metavar="DIR", help="Where calib_TAG.json, .md and latest.json go.", show_default=False
+    ),
+]
+AxesFile = Annotated[
+    Path | None,
+    typer.Option("--axes", metavar="FILE", help="Changes to the default axes, as TOML.", show_default=False),
+]
+ComfyUrl = Annotated[
+    str | None, typer.Option("--url", metavar="URL", help="ComfyUI's address. [DQA_COMFY_URL]", show_default=False)
+]
+
+
+@app.callback()
+def group(  # noqa: PLR0913, PLR0917 - a parameter an option
+    context: typer.Context,
+    mode: Annotated[
+        Mode | None, typer.Option("--mode", help="describe or compare, for scripts that say it so.", show_default=False)
+    ] = None,
+    workflow: WorkflowFile = None,
+    prompt: Prompt = None,
+    negative: Negative = None,
+    seed: NoiseSeed = None,
+    run_tag: RunTag = None,
+    analysis_dir: AnalysisDir = None,
+    reference: Reference = None,
+    generated: Generated = None,
+    ref_desc: RefDesc = None,
+    ref_desc_file: RefDescFile = None,
+    axes: AxesFile = None,
+    profile: ProfileName = None,
+    url: ComfyUrl = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> int:
+    """Compare a picture with a reference axis by axis; correct the prompt.
+
+    With --mode instead of a command: describe or compare, with the same options.
+    """
+    given = [name for name, value in context.params.items() if value not in (None, False)]
+    if context.invoked_subcommand is not None:
+        if given:
+            flag = given[0].replace("_", "-")
+            raise UsageError(
+                f"--{flag} stands before {context.invoked_subcommand}",
+                fix=f"write it after {context.invoked_subcommand}",
+            )
+        return 0
+    if mode is None:
+        raise UsageError("calibrate needs a command", fix="say describe, compare, axes, or --mode")
+    common = work.Common(axes, profile, home, run_tag, analysis_dir)
+    if mode == "describe":
+        return _describe(common, reference, as_json=as_json)
+    making = work.Making(generated, workflow, prompt, negative, seed, url)
+    return _compare(common, work.Against(reference, ref_desc, ref_desc_file), making, as_json=as_json)
+
+
+@app.command("describe")
+def describe(
+    reference: Reference = None,
+    axes: AxesFile = None,
+    run_tag: RunTag = None,
+    analysis_dir: AnalysisDir = None,
+    profile: ProfileName = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> int:
+    """Say what a reference picture shows: a paragraph, and a value for each axis.
+
+    What is printed is the text that comparisons are anchored on: keep it, and give it to compare with --ref-desc-file,
+    so that the reference never drifts. Without a vision-language model (--profile remote-vlm) only what pixels tell is
+    described: colours, light, sharpness, what stands out, and a video's motion.
+    """
+    return _describe(work.Common(axes, profile, home, run_tag, analysis_dir), reference, as_json=as_json)
+
+
+@app.command("compare")
+def compare(  # noqa: PLR0913, PLR0917 - a parameter an option
+    generated: Generated = None,
+    reference: Reference = None,
+    ref_desc: RefDesc = None,
+    ref_desc_file: RefDescFile = None,
+    workflow: WorkflowFile = None,
+    prompt: Prompt = None,
+    negative: Negative = None,
+    seed: NoiseSeed = None,
+    axes: AxesFile = None,
+    run_tag: RunTag = None,
+    analysis_dir: AnalysisDir = None,
+    profile: ProfileName = None,
+    url: ComfyUrl = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> int:
+    """Judge a picture or video against a reference: match, partial or mismatch an axis.
+
+    "overall_score" is the mean of match 1, partial 0.5 and mismatch 0 over the axes that were judged, "mismatch_count"
+    how many do not match; both are computed here, never by the model. An axis that could not be judged says why and
+    counts as nothing.
+    """
+    common = work.Common(axes, profile, home, run_tag, analysis_dir)
+    making = work.Making(generated, workflow, prompt, negative, seed, url)
+    return _compare(common, work.Against(reference, ref_desc, ref_desc_file), making, as_json=as_json)
+
+
+@app.command("axes")
+def list_axes(axes: AxesFile = None, as_json: AsJson = False) -> int:
+    """List the axes: what each means, and how a prompt can say it."""
+    from dqa.calibrate.axes import default_axes, load_axes
+
+    for axis in default_axes() if axes is None else load_axes(axes):
+        if as_json:
+            emit_json(axis.model_dump(mode="json", exclude_defaults=True))
+        else:
+            emit(one_line(f"{axis.group} / {axis.name}: {axis.definition}"))
+    return 0
+
+
+def _describe(common: work.Common, reference: Path | None, *, as_json: bool) -> int:
+    if reference is None:
+        raise UsageError("describe needs a picture", fix="say --reference MEDIA")
+    report = work.describe(common, reference)
+    if as_json:
+        emit_json(report)
+        return 0
+    for line in report["canonical_reference"].splitlines():
+        emit(one_line(line))
+    work.say_notes(report)
+    return 0
+
+
+def _compare(common: work.Common, against: work.Against, making: work.Making, *, as_json: bool) -> int:
+    report = work.compare(common, against, making)
+    if as_json:
+        emit_json(report)
+    else:
+        _tell(report)
+    return 0
+
+
+def _tell(report: Mapping[str, Any]) -> None:
+    for name, one in report["axes"].items():
+        if one["verdict"] != "unjudged":
+            emit(one_line(f"{one['verdict']:<8} {name}: {one['ref']} -> {one['gen']}"))
+    overall = report["overall_score"]
+    score = "none" if overall is None else f"{overall:.3f}"
+    emit(f"overall {score}, {report['mismatch_count']} mismatches, {report['unjudged_count']} axes not judged")
+    work.say_notes(report)
