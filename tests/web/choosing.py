@@ -12,29 +12,6 @@ from dqa.record import EvaluationRecord
 if TYPE_CHECKING:
     from playwright.sync_api import Page, Request, Route
 
-# Looks at what is on the screen, each time it is painted: the media time of both clips' newest frames. While a clip is
-# put to another time, as at each new beginning, its old frame stays until the new one is there: that counts apart.
-_WATCH_FRAMES = """() => {
-  const [left, right] = document.querySelectorAll('.pane video');
-  const shown = [null, null];
-  window.frames_seen = [];
-  window.between = 0;
-  const watch = (window.watch = {}); // a newer watch ends an older one
-  [left, right].forEach((video, i) => {
-    const note = (now, frame) => { shown[i] = frame.mediaTime; video.requestVideoFrameCallback(note); };
-    video.requestVideoFrameCallback(note);
-    video.addEventListener('seeking', () => { shown[i] = null; });
-  });
-  const began = performance.now();
-  const look = (now) => {
-    if (window.watch !== watch) return;
-    if (shown[0] !== null && shown[1] !== null) window.frames_seen.push([(now - began) / 1000, ...shown]);
-    else if (window.frames_seen.length) window.between += 1;
-    requestAnimationFrame(look);
-  };
-  requestAnimationFrame(look);
-}"""
-
 
 class Pairs:
     """Answers ``GET /v1/pairs/next`` with scripted pairs, in turn; keeps what was asked of the service in order.
@@ -92,24 +69,3 @@ def side(record: EvaluationRecord) -> dict[str, Any]:
 def asking(page: Page) -> None:
     """Waits until the page asks for a choice."""
     page.wait_for_selector('.choose[data-state="asking"]', timeout=20_000)
-
-
-def frames(page: Page) -> list[int]:
-    """The frames on the screen, left and right, read off each video's own clock."""
-    script = "() => [...document.querySelectorAll('.pane video')].map((v) => v.currentTime)"
-    return [int(at * 16 + 1e-6) for at in page.evaluate(script)]
-
-
-def watch_frames(page: Page) -> None:
-    """Begins to note what is on the screen."""
-    page.evaluate(_WATCH_FRAMES)
-
-
-def seen(page: Page) -> list[tuple[float, float, float]]:
-    """What was noted: seconds since, media time of the left frame, of the right one."""
-    return [(at, left, right) for at, left, right in page.evaluate("() => window.frames_seen")]
-
-
-def between(page: Page) -> int:
-    """How many paints fell into the moments when a clip was being put to another time."""
-    return page.evaluate("() => window.between")

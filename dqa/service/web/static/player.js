@@ -1,8 +1,10 @@
 // Two clips on one clock.
 //
 // The longer clip leads; the other follows by a slightly changed rate, and when it is further off than a frame both
-// stop, are put to one time, and go on together. So what is on the screen belongs together at every moment: a clip that
-// stalls stops the other one too. A shorter clip waits on its last frame, and both begin again together.
+// stop, are put to one time, and go on together. A shorter clip waits on its last frame, and both begin again together.
+//
+// What is seen is the newest moment that both clips have a decoded frame of. So it belongs together however late the
+// browser decodes: a clip that stalls stops the other one too, and neither looks worse for the machine's haste.
 
 const NUDGE = 0.1; // most that the follower's rate is changed by
 const PULL_S = 0.25; // an offset is pulled in over about this time
@@ -10,6 +12,9 @@ const DEAD_FRAMES = 0.1; // offsets below this share of a frame are left alone
 const FAR_FRAMES = 0.75; // beyond this share of a frame the clips are put together anew
 const LATE_TICKS = 3; // ... if it was so in so many ticks
 const REST_MS = 250; // and no sooner than this after the last time
+const STALL_MS = 500; // ... or if for so long, and for so many frames, there was no moment that both had
+const STALL_FRAMES = 4;
+const AHEAD_FRAMES = 2; // a frame is presented at most so much before its time; what is further ahead is left over
 
 export class Player extends EventTarget {
   #run = 0; // counts starts, so that an older one that still waits gives up
@@ -17,6 +22,9 @@ export class Player extends EventTarget {
   #late = 0;
   #started = 0;
   #target = 0;
+  #shown = 0; // the moment on the screen, while moving
+  #changed_at = 0; // when that last changed
+  #settling = 0; // counts puttings to a time, so that an older one shows nothing
   #tick = null;
   #released = new AbortController();
 
@@ -31,6 +39,7 @@ export class Player extends EventTarget {
     this.others = tracks.filter((track) => track !== this.lead);
     /** Frames a second of the finer clip: the step of a frame step. */
     this.fps = Math.max(...tracks.filter((track) => track.duration > 0).map((track) => track.fps), 1);
+    this.coarsest = Math.min(...tracks.filter((track) => track.duration > 0).map((track) => track.fps), this.fps);
     this.duration = this.lead.duration;
     this.frames = Math.max(1, Math.round(this.duration * this.fps));
     /** Whether there is a time at all, and whether it can run. */
@@ -40,9 +49,9 @@ export class Player extends EventTarget {
     document.addEventListener("visibilitychange", () => this.#seen(), { signal: this.#released.signal });
   }
 
-  /** Where both clips are, in seconds. */
+  /** The moment that both clips show, in seconds. */
   get time() {
-    return this.#moving ? this.lead.time : this.#target;
+    return this.#moving ? this.#shown : this.#target;
   }
 
   /** The frame both clips show, counted in frames of the finer one. */
@@ -114,9 +123,12 @@ export class Player extends EventTarget {
 
   /** Both show the frame at that time; the newest of several calls wins. */
   async #settle(time) {
+    const settling = ++this.#settling;
     this.#target = time;
     this.dispatchEvent(new Event("time"));
     await Promise.all(this.tracks.map((track) => track.seek(time)));
+    if (settling !== this.#settling) return;
+    for (const track of this.tracks) track.show(time);
   }
 
   /** From the target time on: nothing moves before everything can. */
@@ -132,7 +144,8 @@ export class Player extends EventTarget {
     }
     this.#moving = true;
     this.#late = 0;
-    this.#started = performance.now();
+    this.#shown = this.#target;
+    this.#started = this.#changed_at = performance.now();
     this.#watch();
   }
 
@@ -148,6 +161,7 @@ export class Player extends EventTarget {
   #watch() {
     this.#tick = requestAnimationFrame(() => {
       if (!this.#moving) return;
+      this.#show();
       this.#keep();
       if (!this.#moving) return;
       this.dispatchEvent(new Event("time"));
@@ -155,10 +169,25 @@ export class Player extends EventTarget {
     });
   }
 
+  /** Shows the newest moment that all have. */
+  #show() {
+    const newest = this.lead.time + AHEAD_FRAMES / this.fps;
+    const moments = this.tracks.flatMap((track) => track.moments).filter((at) => at > this.#shown && at <= newest);
+    const moment = moments.sort((a, b) => b - a).find((at) => this.tracks.every((track) => track.has(at)));
+    if (moment === undefined) return;
+    for (const track of this.tracks) track.show(moment);
+    this.#shown = moment;
+    this.#changed_at = performance.now();
+  }
+
+  get #stalled() {
+    return performance.now() - this.#changed_at > Math.max(STALL_MS, (1000 * STALL_FRAMES) / (this.rate * this.coarsest));
+  }
+
   #keep() {
     if (this.lead.ended || this.lead.time >= this.duration) {
       this.#end();
-    } else if (this.tracks.some((track) => !track.paused && !track.ready)) {
+    } else if (this.#stalled || this.tracks.some((track) => !track.paused && !track.ready)) {
       this.#together();
     } else {
       for (const track of this.others) this.#follow(track);
