@@ -14,6 +14,7 @@ _MEASURED = "measured-benchmark"
 
 BACKENDS: dict[str, str] = {
     "topic": "dqa.channels.semantic.topic:TopicSemantic",
+    "contrastive": "dqa.channels.semantic.contrastive:ContrastiveSemantic",
     "vqa": "dqa.channels.semantic.vqa:VqaSemantic",
     "cam": "dqa.channels.spatial.cam:CamSpatial",
     "proxyclip": "dqa.channels.spatial.proxyclip:ProxyClipSpatial",

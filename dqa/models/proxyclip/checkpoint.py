@@ -12,6 +12,7 @@ from dqa.errors import ModelUnavailable
 from dqa.models.profiles import Component
 
 FIX = "fetch the model again (its folder needs config.json and all of its *.safetensors), or name another one"
+_TOKENIZERS = (("tokenizer.json",), ("vocab.json", "merges.txt"))
 KEPT: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 
 
@@ -50,6 +51,23 @@ def load_model(
         raise _broken(component, f"lacks {len(lacking)} of its weights, such as {lacking[0]}", folder)
     model.requires_grad_(False)
     return model.to(place)  # from_pretrained gives it in evaluation mode
+
+
+def load_tokenizer(component: Component, folder: Path) -> Any:
+    """The tokenizer in a model's folder.
+
+    Raises:
+        ModelUnavailable: there is none, or it is damaged.
+    """
+    from transformers import AutoTokenizer
+
+    # Without them transformers makes an empty tokenizer, and every word becomes the same one.
+    if not any(all((folder / name).is_file() for name in files) for files in _TOKENIZERS):
+        raise ModelUnavailable(f"{component.id} has no tokenizer.json", fix=FIX, where=str(folder))
+    try:
+        return AutoTokenizer.from_pretrained(str(folder), **KEPT)
+    except Exception as error:  # damaged or missing, it fails in many ways
+        raise ModelUnavailable(f"{component.id} has no usable tokenizer", fix=FIX, where=str(folder)) from error
 
 
 def _broken(component: Component, what: str, folder: Path) -> ModelUnavailable:

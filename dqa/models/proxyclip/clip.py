@@ -11,14 +11,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from dqa.errors import ModelUnavailable
 from dqa.models.profiles import Component
-from dqa.models.proxyclip.checkpoint import FIX, KEPT, load_model
+from dqa.models.proxyclip.checkpoint import load_model, load_tokenizer
 from dqa.models.snapshot import identity
 from dqa.record import ModelIdentity
 
 _REMEMBERED = 1024
-_TOKENIZERS = (("tokenizer.json",), ("vocab.json", "merges.txt"))
 
 
 class DenseClip:
@@ -107,14 +105,7 @@ def load(component: Component, folder: Path, device: str) -> DenseClip:
     Raises:
         ModelUnavailable: the folder holds no complete CLIP model with its tokenizer.
     """
-    from transformers import AutoTokenizer, CLIPModel
+    from transformers import CLIPModel
 
     model = load_model(component, CLIPModel, folder, device)
-    # Without them transformers makes an empty tokenizer, and every word becomes the same one.
-    if not any(all((folder / name).is_file() for name in files) for files in _TOKENIZERS):
-        raise ModelUnavailable(f"{component.id} has no tokenizer.json", fix=FIX, where=str(folder))
-    try:
-        tokenizer: Any = AutoTokenizer.from_pretrained(str(folder), **KEPT)
-    except Exception as error:  # damaged or missing, it fails in many ways
-        raise ModelUnavailable(f"{component.id} has no usable tokenizer", fix=FIX, where=str(folder)) from error
-    return DenseClip(model, tokenizer, identity(component, folder))
+    return DenseClip(model, load_tokenizer(component, folder), identity(component, folder))
