@@ -32,7 +32,6 @@ FOUND: dict[str, str] = {"transformers-vlm": "dqa.models.vlm.local:load"}
 
 SNAPSHOTS: dict[str, str] = {
     "hf-contrastive": "dqa.models.contrastive:load",
-    "hf-contrastive": "dqa.models.contrastive:load",
     "hf-clip": "dqa.models.proxyclip.clip:load",
     "hf-vfm": "dqa.models.proxyclip.vfm:load",
     "hf-dino": "dqa.models.vision.dino:load",
