@@ -23,7 +23,7 @@ pytest.importorskip("trl")
 def test_it_learns_what_the_user_prefers(trained: Trained) -> None:
     done = trained.finished
     assert done.loss is not None
-    assert done.loss < 0.66 < math.log(2)
+    assert done.loss < 0.6, "0.36 to 0.44 with other first weights; log 2 when nothing is learned"
     assert done.accuracy is not None
     assert done.accuracy >= 0.75
     high, low = ([v for k, v in done.rewards.items() if k.startswith(kind)] for kind in ("high", "low"))
@@ -48,7 +48,7 @@ def test_what_may_be_published_holds_no_pickle_and_no_path(trained: Trained, bas
 
 def test_the_same_request_gives_the_same_adapter(trained: Trained, tmp_path: Path) -> None:
     again = run_here(trained.request.model_copy(update={"scratch": str(tmp_path)}))
-    assert again.finished.rewards == pytest.approx(trained.finished.rewards, abs=1e-6)
+    assert again.finished.rewards == pytest.approx(trained.finished.rewards, abs=1e-4)
 
 
 def test_it_goes_on_where_it_was_killed_with_a_truncated_newest_checkpoint(trained: Trained, tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_it_goes_on_where_it_was_killed_with_a_truncated_newest_checkpoint(train
     again = run_here(trained.request.model_copy(update={"scratch": str(tmp_path)}))
     steps = [p.step for p in again.told if isinstance(p, Progress) and p.loss is not None]
     assert steps == list(range(19, 25))
-    assert again.finished.loss == pytest.approx(trained.finished.loss, abs=1e-5)
+    assert again.finished.loss == pytest.approx(trained.finished.loss, abs=1e-4)
     assert again.finished.rewards == pytest.approx(trained.finished.rewards, abs=1e-4)
 
 
@@ -81,7 +81,7 @@ def test_a_warm_start_keeps_the_base_as_its_reference(trained: Trained, tmp_path
     assert warm.finished.rewards == {} or warm.finished.rewards == pytest.approx(trained.finished.rewards, abs=1e-3)
     assert warm.finished.compared is not None
     new, serving, pairs = warm.finished.compared
-    assert serving == pytest.approx(trained.finished.loss, abs=1e-6)
+    assert serving == pytest.approx(trained.finished.loss, abs=1e-4)
     assert new == pytest.approx(serving, abs=1e-3)
     assert pairs == 20
 
