@@ -59,7 +59,8 @@ def command(  # noqa: PLR0913, PLR0917 - a parameter an option
     """Grade one clip against its prompt, or rank several made from the same prompt, best first.
 
     With --json, one record a line, best first. A clip that can't be evaluated is named on stderr and the others go
-    on; the exit code is then 3. A clip without a grade counts as below any --fail-below.
+    on; the exit code is then 3. It is 4 if nothing could be scored and something needed is missing (a model). A clip
+    without a grade counts as below any --fail-below.
     """
     _check_grade(fail_below)
     _check_report(report)
@@ -74,7 +75,9 @@ def command(  # noqa: PLR0913, PLR0917 - a parameter an option
             _write_report(report, judged, quiet=quiet)
     if failure:
         return failure
-    return BELOW if any(_is_below(item.record.grade, fail_below) for item in judged) else 0
+    if any(_is_below(item.record.grade, fail_below) for item in judged):
+        return BELOW
+    return UnavailableError.exit_code if judged and all(_without_models(item.record) for item in judged) else 0
 
 
 def _judge_all(
@@ -125,6 +128,11 @@ def _judge(evaluator: runtime.EvaluatorLike, path: Path, prompt: str, progress: 
 def _tell(path: Path, error: DQAError) -> None:
     sentence = error.sentence()
     say(sentence if path.name in sentence else f"{path}: {sentence}")
+
+
+def _without_models(record: EvaluationRecord) -> bool:
+    """Whether not one channel has a score, and something that was needed for one is not there."""
+    return record.final is None and any(r.status == "unavailable" for r in record.channels.values())
 
 
 def _show(judged: Sequence[_Judged], *, as_json: bool, alone: bool) -> None:

@@ -42,10 +42,10 @@ def locate(component: Component, settings: Settings) -> Holding:
 
     if component.loader in ENDPOINTS:
         return Holding(component, "elsewhere")
-    if component.hub is None and component.package is None:
+    if component.loader is None:
         return Holding(component, "planned")
     try:
-        return _packaged(component) if component.hub is None else _of_hub(component, settings)
+        return _packaged(component) if component.package is not None else _of_hub(component, settings)
     except ModelUnavailable as error:
         return Holding(component, "absent", None, sound=False, problem=error.public())
 
@@ -91,23 +91,25 @@ def own_folder(component: Component, settings: Settings) -> Path | None:
 
 def _of_hub(component: Component, settings: Settings) -> Holding:
     from dqa.models.hub.client import cached
-    from dqa.models.snapshot import pull_command
+    from dqa.models.snapshot import pull_command, snapshot
 
+    component = lock.pinned(component, settings.home)
+    if component.hub is None:
+        return Holding(component, "present", snapshot(component))  # it says what is missing
     if (folder := own_folder(component, settings)) is not None:
         there = folder.is_dir()
         problem = "" if there else f"the folder of {component.id} does not exist; name another."
         return Holding(component, "present" if there else "absent", folder, None if there else False, problem=problem)
-    known = lock.pinned(component, settings.home)
-    names = sorted(known.files) or ["config.json"]
-    seen_here = (cached(str(known.hub), known.revision, name) for name in names) if known.revision else ()
+    names = sorted(component.files) or ["config.json"]
+    seen_here = (cached(str(component.hub), component.revision, name) for name in names) if component.revision else ()
     first = next((path for path in seen_here if path is not None), None)
     fix = f"run {pull_command(component)}."
     if first is None:
-        return Holding(known, "absent", sound=False, problem=f"not on this machine; {fix}")
-    wrong = lacking(first.parent, known.files)
+        return Holding(component, "absent", sound=False, problem=f"not on this machine; {fix}")
+    wrong = lacking(first.parent, component.files)
     if wrong is not None:
-        return Holding(known, "partial", first.parent, sound=False, problem=f"{wrong}; {fix}")
-    return Holding(known, "present", first.parent)
+        return Holding(component, "partial", first.parent, sound=False, problem=f"{wrong}; {fix}")
+    return Holding(component, "present", first.parent)
 
 
 def _read(found: Holding, settings: Settings, tell: Tell) -> Holding:

@@ -46,6 +46,8 @@ class Component(_Data):
         hub: id on the Hugging Face hub, or an absolute folder.
         revision: of the hub id, a commit; None: the commit that was pulled first (:mod:`dqa.models.hub.lock`).
         sha256: of the packaged file, or of the hub model's one ``model.safetensors``; a byte that differs is refused.
+        origin: where its authors publish it, for what the hub has in no safetensors: then it is read from
+            ``$DQA_HOME/models/<id>``.
         files: every file of a hub model that was pulled, by name.
         profile: the profile it is read from.
         default: False for weights that a user must ask for (licence).
@@ -67,6 +69,7 @@ class Component(_Data):
     sha256: str | None = None
     size_mb: float | None = None
     weakness: str | None = None
+    origin: str | None = None
     files: dict[str, FilePin] = Field(default_factory=dict[str, FilePin])
     profile: str | None = None
     default: bool = True

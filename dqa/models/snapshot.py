@@ -69,6 +69,12 @@ def fingerprint(folder: Path) -> str:
 
 
 def _folder(component: Component) -> Path:
+    if component.hub is None and component.origin is not None:
+        raise ModelUnavailable(
+            f"the model {component.id} is on no hub in safetensors, and its folder does not exist",
+            fix=f"convert {component.origin}, and put it into models/{component.id} of the state folder"
+            " (docs/how-to/models.md)",
+        )
     if component.hub is None:
         raise ModelUnavailable(f"model {component.id} is not part of this version", fix="use --profile embedded")
     if Path(component.hub).is_absolute():

@@ -92,15 +92,24 @@ def find(component: Component, home: Path) -> Locked | None:
 def pinned(component: Component, home: Path) -> Component:
     """The component with the commit and the files that were pulled; as it is where it was not.
 
-    Files that the profile itself names keep the profile's hashes.
+    Files that the profile itself names keep the profile's hashes. What comes from no hub is looked for in
+    :func:`own_place`.
 
     Raises:
         ModelUnavailable: the lock is damaged.
     """
+    if component.origin is not None and component.hub is None:
+        place = own_place(component, home)
+        return component.model_copy(update={"hub": str(place)}) if place.is_dir() else component
     locked = find(component, home)
     if locked is None:
         return component
     return component.model_copy(update={"revision": locked.revision, "files": {**locked.files, **component.files}})
+
+
+def own_place(component: Component, home: Path) -> Path:
+    """Where a user puts the weights of a component that no hub has in safetensors."""
+    return home.absolute() / "models" / component.id
 
 
 @contextmanager

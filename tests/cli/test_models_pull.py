@@ -1,0 +1,183 @@
+"""Hub models by the command line: list, pull, verify, evaluate offline; a stand-in serves tiny models."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dqa.cli import guard
+from dqa.models import profiles
+from dqa.resources import deployment_folder
+from tests.cli.conftest import Outcome, Run
+from tests.conftest import RealClip
+from tests.models.hub_server import Hub, point, serving
+from tests.models.tiny_contrastive import save_contrastive
+from tests.models.tiny_vision import save_clip, save_vfm
+
+SIGLIP, CLIP, DINO = "google/siglip2-base-patch16-224", "openai/clip-vit-base-patch32", "facebook/dinov2-small"
+OFTEN = re.compile(r'^(revision|sha256) = ".*"\n', re.M)
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("models")
+    return {
+        SIGLIP: save_contrastive(folder / "siglip", "siglip"),
+        CLIP: save_clip(folder / "clip", patch=16),
+        DINO: save_vfm(folder / "dino", "dinov2", patch=16),
+    }
+
+
+@pytest.fixture
+def hub(models: dict[str, Path], tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """The stand-in with every model of the profile laptop, tiny; the profile names no revision of them."""
+    workers = shutil.copytree(deployment_folder("workers"), tmp_path / "workers")
+    text = OFTEN.sub("", (workers / "laptop.toml").read_text(encoding="utf-8"))
+    (workers / "laptop.toml").write_text(text.replace("stride = 168", "stride = 336"), encoding="utf-8")
+    monkeypatch.setattr(profiles, "deployment_folder", lambda _: workers)
+    monkeypatch.setenv("DQA_PROFILE", "laptop")
+    with serving(Hub()) as made:
+        for name, folder in models.items():
+            made.publish(name, folder, **{"pytorch_model.bin": b"\x80\x04", "modeling_evil.py": b"raise SystemExit"})
+        point(monkeypatch, made, tmp_path / "cache")
+        yield made
+
+
+@pytest.fixture
+def dqa(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs a command in this process with real models; its log file would stay open until the process ends."""
+    monkeypatch.setattr("dqa.cli.logs.configure", lambda _: None)
+
+    def run(*arguments: object) -> Outcome:
+        capsys.readouterr()
+        code = guard.run([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return Outcome(code, captured.out, captured.err)
+
+    return run
+
+
+def weights(tmp_path: Path, name: str) -> Path:
+    (found,) = (tmp_path / "cache" / f"models--{name.replace('/', '--')}").glob("snapshots/*/model.safetensors")
+    return found.resolve()
+
+
+@pytest.mark.slow
+def test_from_nothing_to_a_verdict(hub: Hub, dqa: Run, tmp_path: Path, clips: list[RealClip]) -> None:
+    clip = next(clip for clip in clips if clip.path.name == "wan21_01_base.mp4")
+    before = dqa("models", "list", "--json")
+    assert {(row["state"], row["path"]) for row in before.json} == {("absent", None)}
+    assert all("dqa models pull --profile laptop" in row["problem"] for row in before.json)
+    findings = {f["check"]: f for f in dqa("doctor", "--json").json}
+    assert findings["model siglip2-base"]["fix"] == "run dqa models pull --profile laptop siglip2-base"
+
+    pulled = dqa("models", "pull", "--json")
+    assert pulled.code == 0, pulled.err
+    assert {row["hub"] for row in pulled.json} == {SIGLIP, CLIP, DINO}
+    assert {name for row in pulled.json for name in row["files"]} & {"pytorch_model.bin", "modeling_evil.py"} == set()
+    assert "licence Apache-2.0 (the hub says mit)" in pulled.err
+    assert "trusted from now on" in pulled.err
+
+    after = {row["id"]: row for row in dqa("models", "list", "--json").json}
+    assert {row["state"] for row in after.values()} == {"present"}
+    assert after["clip-b32"]["revision"] == hub.branches[CLIP]
+    assert "present" in dqa("models", "list").out
+    verified = dqa("models", "verify", "--json")
+    assert verified.code == 0, verified.out
+    assert all(row["hash_ok"] is True for row in verified.json)
+
+    served = len(hub.served)
+    graded = dqa("evaluate", clip.path, "--prompt", clip.prompt, "--json", "--quiet")
+    assert graded.code == 0, graded.err
+    assert len(hub.served) == served, "an evaluation fetches nothing"
+    channels = graded.json["channels"]
+    statuses = {name: found["status"] for name, found in channels.items()}
+    assert [statuses[name] for name in ("semantic", "benchmark", "visionreward")] == ["ok"] * 3
+    assert statuses["spatial"] in ("ok", "abstained")
+    assert channels["semantic"]["model"]["revision"] == hub.branches[SIGLIP]
+    assert channels["semantic"]["model"]["sha256"] == after["siglip2-base"]["sha256"]
+    assert graded.json["profile"] == "laptop"
+
+
+def test_without_the_models_each_channel_names_its_command_and_the_others_go_on(
+    hub: Hub, dqa: Run, clips: list[RealClip]
+) -> None:
+    clip = clips[0]
+    graded = dqa("evaluate", clip.path, "--prompt", clip.prompt, "--json", "--quiet")
+    assert graded.code == 0, graded.err
+    channels = graded.json["channels"]
+    assert "dqa models pull --profile laptop siglip2-base" in channels["semantic"]["reason"]
+    assert channels["semantic"]["status"] == "unavailable"
+    assert "dqa models pull --profile laptop" in channels["spatial"]["reason"]
+    assert channels["visionreward"]["status"] == "ok"
+    assert graded.json["action"] != "accept"
+    assert not hub.served, "an evaluation fetches nothing"
+
+
+@pytest.mark.parametrize("damage", ["truncated", "exchanged", "gone"])
+def test_a_damaged_file_is_found_and_a_pull_mends_it(hub: Hub, dqa: Run, tmp_path: Path, damage: str) -> None:
+    assert dqa("models", "pull", "siglip2-base").code == 0
+    path = weights(tmp_path, SIGLIP)
+    right = path.read_bytes()
+    if damage == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(right[:-100] if damage == "truncated" else right[:-1] + bytes([right[-1] ^ 1]))
+    found = dqa("models", "verify", "--json", "--quiet")
+    assert found.code == 4
+    row = {row["id"]: row for row in found.json}["siglip2-base"]
+    assert row["hash_ok"] is not True
+    assert "model.safetensors" in row["problem"]
+    assert "dqa models pull --profile laptop siglip2-base" in row["problem"]
+    assert row["state"] == ("present" if damage == "exchanged" else "partial")
+    assert dqa("models", "pull", "siglip2-base").code == 0
+    assert weights(tmp_path, SIGLIP).read_bytes() == right
+    mended = {row["id"]: row for row in dqa("models", "verify", "--json").json}
+    assert mended["siglip2-base"]["hash_ok"] is True
+
+
+def test_one_that_can_not_be_had_does_not_cost_the_others(hub: Hub, dqa: Run) -> None:
+    hub.gated.add(CLIP)
+    done = dqa("models", "pull", "--json")
+    assert done.code == 4
+    assert {row["hub"] for row in done.json} == {SIGLIP, DINO}
+    assert "gated" in done.err
+    assert "HF_TOKEN" in done.err
+
+
+def test_what_must_be_asked_for_is_asked_for(hub: Hub, dqa: Run, tmp_path: Path) -> None:
+    path = tmp_path / "workers" / "laptop.toml"
+    text = path.read_text().replace('id = "clip-b32"', 'id = "clip-b32"\ndefault = false')
+    path.write_text(text.replace('licence = "MIT"', 'licence = "CC BY-NC 4.0"'))
+    assert {row["id"] for row in dqa("models", "pull", "--json").json} == {
+        "siglip2-base", "dinov2-small", "dinov2-small-image",
+    }  # fmt: skip
+    refused = dqa("models", "pull", "clip-b32")
+    assert refused.code == 2
+    assert "CC BY-NC 4.0" in refused.err
+    assert "--accept-licence" in refused.err
+    assert dqa("models", "pull", "--accept-licence", "clip-b32").code == 0
+    unknown = dqa("models", "pull", "no-such-model")
+    assert unknown.code == 2
+    assert "siglip2-base" in unknown.err
+
+
+def test_a_profile_without_hub_models_has_nothing_to_pull(hub: Hub, dqa: Run) -> None:
+    done = dqa("models", "pull", "--profile", "embedded")
+    assert done.code == 0
+    assert "nothing to pull" in done.out
+
+
+def test_the_clients_own_settings_are_used_by_the_real_command(hub: Hub, shell: Run, tmp_path: Path) -> None:
+    """In a process of its own: HF_ENDPOINT and HF_HUB_CACHE; the shipped profile pins what this hub does not have."""
+    where = {"HF_ENDPOINT": hub.url, "HF_HUB_CACHE": str(tmp_path / "elsewhere")}
+    where |= {name: "" for name in ("HF_TOKEN", "HF_HUB_OFFLINE") if name in os.environ}
+    done = shell("models", "pull", "--profile", "laptop", "siglip2-base", **where)
+    assert done.code == 4
+    assert f"the hub has no {SIGLIP}, revision 75de2d55" in done.err
+    assert "Traceback" not in done.err
