@@ -21,6 +21,7 @@ from dqa.errors import (
     VersionNotFound,
 )
 from dqa.evaluator import CHANNELS, Evaluator
+from dqa.models.profiles import load_profile
 from dqa.record import ChannelName, EvaluationRecord
 from dqa.synthesis import WEIGHTS, synthesise
 from dqa.taste.learn import learn
@@ -119,7 +120,7 @@ def test_bad_input_is_refused(evaluator: Evaluator, media: Path, prompt: str, er
 
 def test_profiles_that_can_not_be_used_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelUnavailable):
-        Evaluator(Settings(home=tmp_path, profile="rtx3090"))
+        Evaluator(Settings(home=tmp_path), load_profile("rtx3090").model_copy(update={"ready": False}))
     with pytest.raises(InsufficientMemory):
         Evaluator(Settings(home=tmp_path, budget_gb=0.01))
 
