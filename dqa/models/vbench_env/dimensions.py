@@ -57,7 +57,9 @@ class OfficialDimension:
 _CLIP_B = WeightFile("clip_model/ViT-B-32.pt", "OpenAI CLIP's ViT-B-32.pt", "MIT")
 _CLIP_L = WeightFile("clip_model/ViT-L-14.pt", "OpenAI CLIP's ViT-L-14.pt", "MIT")
 _DINO_CODE = WeightFile(
-    "dino_model/facebookresearch_dino_main/hubconf.py", "a clone of facebookresearch/dino", "Apache-2.0"
+    "dino_model/facebookresearch_dino_main/hubconf.py",
+    "a clone of facebookresearch/dino, with its hubconf.py",
+    "Apache-2.0",
 )
 _DINO = WeightFile("dino_model/dino_vitbase16_pretrain.pth", "DINO's ViT-B/16 backbone", "Apache-2.0")
 _RAFT = WeightFile(
