@@ -58,6 +58,7 @@ class ChannelMap(_Data):
         knots: see :class:`~dqa.acceptance.curve.Curve`.
         judge: fingerprint of the model whose scores were rated; other models' scores are left as they are.
         checklist: SHA-256 of the fitted checklist weights behind those scores (VisionReward); null for the published.
+        threshold: the rating in [0, 1] from which a person accepts.
         parameters: of the fitted formula, for readers; the knots are what counts.
         clips, ratings, prompts: what it was fitted to.
         accepted: share of the clips that were accepted.
@@ -68,6 +69,7 @@ class ChannelMap(_Data):
     knots: tuple[Knot, ...]
     judge: str
     checklist: str | None = None
+    threshold: Unit
     parameters: dict[str, float]
     clips: int
     ratings: int
@@ -94,17 +96,16 @@ class ChannelMap(_Data):
 class Version(_Data):
     """What every version of a fit tells of itself; ``version`` is 0 before it is kept."""
 
-    version: int = Field(0, ge=0)
+    version: int = Field(default=0, ge=0)
     profile: str
     created: str
     dqa_version: str
 
 
 class Calibration(Version):
-    """Maps of a profile's channels. ``threshold`` is the rating in [0, 1] from which a person accepts."""
+    """Maps of a profile's channels."""
 
-    schema_: Literal["dqa.calibration/1"] = Field("dqa.calibration/1", alias="schema")
-    threshold: float
+    schema_: Literal["dqa.calibration/1"] = Field(default="dqa.calibration/1", alias="schema")
     channels: dict[ChannelName, ChannelMap]
 
     model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
@@ -117,7 +118,7 @@ class KindWeights(_Data):
         questions: SHA-256 of the questions' texts: weights are for these and no others.
         weights: one a question, >= 0.
         pairs, prompts: decided choices, and groups of prompts that hang together.
-        right: share of unseen choices that these weights and the published ones predict: after, before.
+        wrong: share of unseen choices predicted wrongly, by the published weights (before) and by these (after).
         log_loss: nats a choice, before and after, with the 90 % interval of the gain.
     """
 
@@ -125,14 +126,14 @@ class KindWeights(_Data):
     weights: tuple[Annotated[float, Field(ge=0)], ...]
     pairs: int
     prompts: int
-    right: Figure
+    wrong: Figure
     log_loss: Figure
 
 
 class ChecklistWeights(Version):
     """Fitted weights of VisionReward's checklist, for the answers of one profile's judge (``judge``)."""
 
-    schema_: Literal["dqa.checklist/1"] = Field("dqa.checklist/1", alias="schema")
+    schema_: Literal["dqa.checklist/1"] = Field(default="dqa.checklist/1", alias="schema")
     judge: str
     users: str
     kinds: dict[Literal["video", "image"], KindWeights]

@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from dqa.cli import pull, runtime, vbench_env
+from dqa.cli import fit_calibration, fit_checklist, pull, runtime, vbench_env
 from dqa.cli.options import AsJson, Home, ProfileName, Quiet
 from dqa.cli.output import emit, emit_json, one_line
 from dqa.cli.progress import make_progress
@@ -20,6 +20,8 @@ app = typer.Typer(
 )
 app.command("pull")(pull.command)
 app.command("vbench-env")(vbench_env.command)
+app.command("fit-calibration")(fit_calibration.command)
+app.command("fit-checklist")(fit_checklist.command)
 
 
 @app.command("list")

@@ -61,7 +61,7 @@ def command(
     A different version of DQA or of the profile's file is named, and counts only if the verdict differs too.
     """
     settings = runtime.settings_from(home=home)
-    old = _find(evaluation, settings)
+    old = find_record(evaluation, settings)
     weights = old.reproduce.adaptive_weights
     backend = old.reproduce.benchmark_backend
     settings = settings.model_copy(
@@ -98,7 +98,8 @@ def _walk(pointer: str, old: Any, new: Any) -> Iterator[Change]:
         yield Change(pointer, None if old is _ABSENT else old, None if new is _ABSENT else new)
 
 
-def _find(evaluation: str, settings: Settings) -> EvaluationRecord:
+def find_record(evaluation: str, settings: Settings) -> EvaluationRecord:
+    """The record with that id, or in that file; raises ``RecordNotFound``."""
     path = Path(evaluation)
     if path.suffix or path.is_file():
         return _read(path)

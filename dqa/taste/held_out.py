@@ -34,7 +34,7 @@ def folds(choices: Sequence[Choice]) -> Folds | None:
     Groups (connected by a prompt or a clip) go to the emptiest fold, the largest first: the same choices always
     fall into the same folds.
     """
-    groups = _connected([_things(c) for c in choices])
+    groups = components(choices)
     sizes = np.bincount(groups) if len(groups) else np.zeros(0, dtype=np.int64)
     if len(sizes) < 2:
         return None
@@ -43,6 +43,11 @@ def folds(choices: Sequence[Choice]) -> Folds | None:
         fold_of[group] = np.argmin(filled)
         filled[fold_of[group]] += sizes[group]
     return fold_of[groups]
+
+
+def components(choices: Sequence[Choice]) -> Folds:
+    """The group of each choice, shape (n,), numbered from 0: those that hang together by a prompt or a clip."""
+    return _connected([_things(c) for c in choices])
 
 
 def predicted(recipe: Recipe, trained: Folds, asked: Array, fold: Folds) -> tuple[Array, Array]:

@@ -64,7 +64,7 @@ def test_a_changed_number_is_found_out(shelf: Shelf[Calibration]) -> None:
     shelf.add(calibration(semantic=a_map()))
     file = shelf.folder / "0001.json"
     data = json.loads(file.read_text())
-    data["content"]["threshold"] = 0.5
+    data["content"]["channels"]["semantic"]["accepted"] = 0.5
     file.write_text(json.dumps(data))
     with pytest.raises(DamagedFit, match="not what its hash says"):
         shelf.get(1)

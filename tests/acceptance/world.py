@@ -33,6 +33,7 @@ def a_map(judge: str = "j", beta: Beta | None = None, checklist: str | None = No
         knots=(beta or Beta(2.0, 1.5, -0.5)).knots(),
         judge=judge,
         checklist=checklist,
+        threshold=0.75,
         parameters={"a": 2.0, "b": 1.5, "c": -0.5},
         clips=40,
         ratings=50,
@@ -46,4 +47,4 @@ def calibration(profile: str = "embedded", **channels: ChannelMap) -> Calibratio
     named: dict[ChannelName, ChannelMap] = {}
     for name, channel in channels.items():
         named[name] = channel  # type: ignore[index]
-    return Calibration(profile=profile, created="2026-01-01T00:00:00Z", dqa_version="0", threshold=0.75, channels=named)
+    return Calibration(profile=profile, created="2026-01-01T00:00:00Z", dqa_version="0", channels=named)

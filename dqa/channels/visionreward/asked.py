@@ -1,7 +1,9 @@
 """The VisionReward channel by a judge: the checklist's questions asked of a vision-language model, folded to four axes.
 
 An axis is the mean of P(yes) over its questions, by their published weights; the channel is the mean of the axes by the
-mission's weights. The questions that failed are the reasons, in their own words, and each group of them has its advice.
+mission's weights. Weights fitted to choices (:mod:`~dqa.channels.visionreward.refit`) take the published ones' place
+where they are in force. The questions that failed are the reasons, in their own words, and each group of them has its
+advice.
 """
 
 from __future__ import annotations
@@ -12,17 +14,20 @@ from typing import ClassVar, cast
 
 from pydantic import JsonValue
 
+from dqa.acceptance.apply import fingerprint
 from dqa.channels.contract import ChannelFacts, EvaluationContext
 from dqa.channels.seeing import even_choice
 from dqa.channels.visionreward.axes import AXES, MOTION_LOW
-from dqa.channels.visionreward.checklist import Checklist, Question, checklist, published_score
+from dqa.channels.visionreward.checklist import Checklist, checklist, published_score
+from dqa.channels.visionreward.folding import axis_scores, folded, mean, weighed
+from dqa.channels.visionreward.reweighed import fitted
 from dqa.measure.look import look
 from dqa.measure.observation import Observation
 from dqa.models.pool import ModelPool
 from dqa.models.roles import VisionLanguageModel, YesNo
 from dqa.models.vlm.safety import screen
 from dqa.prompt.parse import Prompt
-from dqa.record import Axis, AxisName, ChannelResult, Evidence, ModelIdentity
+from dqa.record import PUBLISHED, Axis, AxisName, ChannelResult, Evidence, ModelIdentity
 
 MAX_FRAMES = 8
 GOOD = 0.7
@@ -86,7 +91,10 @@ class AskedVisionReward:
         return ModelIdentity(id="visionreward-checklist", licence="Apache-2.0", weakness=weakness, parts=(judge,))
 
     def evaluate(self, observation: Observation, prompt: Prompt, context: EvaluationContext) -> ChannelResult:
-        """Judges one clip; ``raw`` holds P(yes) to each question, the published score, and the look."""
+        """Judges one clip; ``raw`` holds P(yes) to each question, the published score, and the look.
+
+        Under fitted weights it also holds their version, and score and axes by the published ones.
+        """
         frames = even_choice(observation.stills, MAX_FRAMES)
         screened = screen(prompt.text)
         if not frames:
@@ -101,31 +109,40 @@ class AskedVisionReward:
             return ChannelResult(
                 status="abstained", reason="the model answered too few questions with yes or no", model=self.model
             )
-        found = self._judged(items, answers, context, tampered=screened.suspicious)
+        weights = context.checklist.content if context.checklist else None
+        own = fitted(items, observation.media.kind, fingerprint(self.model), weights)
+        found = self._judged(items, own, answers, context, tampered=screened.suspicious)
+        if own is not None and weights is not None:
+            found = found.model_copy(update={"raw": found.raw | {"checklist_version": weights.version}})
         return found.model_copy(update={"raw": found.raw | {"look": dict(asdict(look(observation)))}})
 
     def _judged(
-        self, items: Checklist, answers: Sequence[YesNo | None], context: EvaluationContext, *, tampered: bool
+        self,
+        items: Checklist,
+        own: Checklist | None,
+        answers: Sequence[YesNo | None],
+        context: EvaluationContext,
+        *,
+        tampered: bool,
     ) -> ChannelResult:
         p_yes = [None if answer is None else answer.p_yes for answer in answers]
         questions, gates = p_yes[: len(items.questions)], p_yes[len(items.questions) :]
         present = {gate: 0.5 if p is None else p for gate, p in zip(items.gates, gates, strict=True)}
-        axes: dict[AxisName, Axis] = {name: _axis(name, items, questions, present) for name in AXES}
+        axes: dict[AxisName, Axis] = {name: _axis(name, own or items, questions, present) for name in AXES}
         scored: dict[AxisName, float] = {n: axis.score for n, axis in axes.items() if axis.score is not None}
         if not scored:
             return ChannelResult(status="abstained", reason="no axis could be judged", model=self.model)
         soft = all(answer.soft for answer in answers if answer is not None)
         sure = (_CONFIDENCE if soft else _STATED_CONFIDENCE) * (_TAMPERED if tampered else 1.0)
-        total = sum(AXES[name][0] for name in scored)
         semantic = context.results.get("semantic")
         whole = [0.5 if p is None else p for p in questions]
         published = published_score(items, whole, present, semantic.score if semantic else None)
         return ChannelResult(
             status="ok",
-            score=sum(AXES[name][0] * score for name, score in scored.items()) / total,
+            score=folded(scored),
             confidence=sure * len([p for p in p_yes if p is not None]) / len(p_yes),
             reason=_reason(axes, scored),
-            evidence=tuple(_failures(items, questions)),
+            evidence=tuple(_failures(own or items, questions)),
             model=self.model,
             raw={
                 "axis_weights": {name: weight for name, (weight, _) in AXES.items()},
@@ -133,6 +150,7 @@ class AskedVisionReward:
                 "answers": [{"question": q.text, "p_yes": p} for q, p in zip(items.questions, questions, strict=True)],
                 "gates": cast("dict[str, JsonValue]", dict(present)),
                 "judge_tamper_suspected": tampered,
+                **(_by_published(items, questions, present) if own else {}),
             },
             axes=axes,
         )
@@ -140,19 +158,23 @@ class AskedVisionReward:
 
 def _axis(name: AxisName, items: Checklist, p_yes: Sequence[float | None], present: Mapping[str, float]) -> Axis:
     """One axis: weighted mean of P(yes); a question about what is hardly there weighs by how likely it is there."""
-    weighed: list[tuple[Question, float, float]] = []
-    for question, p in zip(items.questions, p_yes, strict=True):
-        if question.axis == name and p is not None:
-            weighed.append((question, p, question.weight * (present[question.gate] if question.gate else 1.0)))
-    total = sum(weight for _, _, weight in weighed)
-    if not total:
+    asked = weighed(name, items, p_yes, present)
+    score = mean(asked)
+    if score is None:
         return Axis(score=None, reason="no question of this axis was answered", advice="")
-    score = min(1.0, sum(p * weight for _, p, weight in weighed) / total)
-    failed = sorted((item for item in weighed if item[1] < _FAILED), key=lambda item: item[2] * (item[1] - 1))
+    failed = sorted((item for item in asked if item[1] < _FAILED), key=lambda item: item[2] * (item[1] - 1))
     words = "; ".join(f"no ({p:.2f}): {question.text}" for question, p, _ in failed[:_NAMED])
     groups = dict.fromkeys(question.group for question, _, _ in failed)
     advice = "; ".join(ADVICE[group] for group in groups if group in ADVICE) if score < GOOD else ""
     return Axis(score=score, reason=words or "every question was answered with yes", advice=advice)
+
+
+def _by_published(
+    items: Checklist, p_yes: Sequence[float | None], present: Mapping[str, float]
+) -> dict[str, JsonValue]:
+    """What the same answers come to by the published weights: what a taste compares clips by."""
+    axes = axis_scores(items, p_yes, present)
+    return {PUBLISHED: {"score": folded(axes), "axes": {str(name): score for name, score in axes.items()}}}
 
 
 def _failures(items: Checklist, p_yes: Sequence[float | None]) -> list[Evidence]:

@@ -18,6 +18,8 @@ from typing import Any, Literal
 from dqa.models.vlm.safety import quoted
 from dqa.record import AxisName
 
+Kind = Literal["video", "image"]
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -52,7 +54,7 @@ class Checklist:
 
 
 @cache
-def checklist(kind: Literal["video", "image"]) -> Checklist:
+def checklist(kind: Kind) -> Checklist:
     """The 29 questions for a video, or the 27 for an image with their three gates."""
     text = files("dqa.channels.visionreward").joinpath("data/checklist.json").read_text(encoding="utf-8")
     data: Mapping[str, Any] = json.loads(text)

@@ -1,0 +1,122 @@
+"""The records behind a file of ratings: evaluations that are there, and clips graded now."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dqa.acceptance.ratings import RatedClip, Ratings
+from dqa.cli import runtime
+from dqa.cli.output import say
+from dqa.cli.progress import Progress, make_progress
+from dqa.cli.recorder import Recorder
+from dqa.cli.reproduce import file_sha256, find_record
+from dqa.config import Settings
+from dqa.errors import Cancelled, DQAError, InputError, UnavailableError, UsageError
+from dqa.record import EvaluationRecord
+
+_SIDES = (192, 128, 96)
+_MOST_BYTES = 17_900
+"""Base64 makes a third more of it, and a version takes 24,000 characters."""
+
+
+@dataclass
+class Found:
+    """Records with their ratings in [0, 1], in the file's order, and how many lines had to be left out."""
+
+    rated: list[tuple[EvaluationRecord, float]] = field(default_factory=list[tuple[EvaluationRecord, float]])
+    left_out: int = 0
+
+
+def records(ratings: Ratings, settings: Settings, path: Path, *, quiet: bool) -> Found:
+    """The record of every rated line; each that can't be had is named on stderr, and the others go on.
+
+    A clip that is graded here is kept like any evaluation, so what was graded before a failure is not lost.
+    """
+    found = Found(left_out=len(ratings.refused))
+    for error in ratings.refused:
+        say(f"{path.name} {error.sentence()}")
+    source = _Source(settings)
+    with make_progress(len(ratings.clips), quiet=quiet) as progress:
+        for clip in ratings.clips:
+            progress.item(f"line {clip.line}")
+            try:
+                found.rated.append((source.record(clip, progress), clip.value))
+            except (Cancelled, UnavailableError, UsageError):
+                raise  # what one clip can't have, the next can't either
+            except DQAError as error:
+                found.left_out += 1
+                progress.done("left out")
+                say(f"{path.name} line {clip.line}: {error.sentence()}")
+            else:
+                progress.done("read" if clip.evaluation else "graded")
+    return found
+
+
+class _Source:
+    """Records by line: evaluations from the store or a file, clips by the evaluator, each once."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._evaluator: runtime.EvaluatorLike | None = None
+        self._recorder = Recorder(settings)
+        self._known: dict[tuple[str, str], EvaluationRecord] = {}
+
+    def record(self, clip: RatedClip, progress: Progress) -> EvaluationRecord:
+        if clip.evaluation is not None:
+            record = find_record(clip.evaluation, self._settings)
+            if record.profile != self._settings.profile:
+                what = f"this evaluation is of profile {record.profile}, not {self._settings.profile}"
+                raise InputError(what, fix="rate clips graded with the profile, or give --profile")
+            return record
+        if clip.media is None or clip.prompt is None:
+            raise InputError("the line names no clip", fix="name one")
+        key = (str(clip.media), clip.prompt)
+        if key not in self._known:
+            self._known[key] = self._graded(clip.media, clip.prompt, progress)
+        return self._known[key]
+
+    def _graded(self, media: Path, prompt: str, progress: Progress) -> EvaluationRecord:
+        if self._evaluator is None:
+            self._evaluator = runtime.make_evaluator(self._settings)
+        record = self._evaluator.run(media, prompt, progress=progress.stage).record
+        self._recorder.save(record, media)
+        return record
+
+
+class Thumbnails:
+    """Small pictures of records' clips, where the very clip is still at hand."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def of(self, record: EvaluationRecord) -> str | None:
+        """A JPEG data URI of at most 24,000 characters; None when the clip is gone, changed or can't be read."""
+        from dqa.clip.frameserver import frame_jpeg
+        from dqa.clip.limits import Limits
+
+        path = self._clip(record)
+        if path is None:
+            return None
+        try:
+            for side in _SIDES:
+                data = frame_jpeg(path, "representative", Limits.from_settings(self._settings), max_side=side)
+                if len(data) <= _MOST_BYTES:
+                    return f"data:image/jpeg;base64,{base64.b64encode(data).decode('ascii')}"
+        except DQAError:  # an example is a courtesy: without its picture the numbers still stand
+            return None
+        return None
+
+    def _clip(self, record: EvaluationRecord) -> Path | None:
+        try:
+            stored = runtime.open_store(self._settings).find_media(record.media.sha256)
+        except DQAError:  # likewise
+            stored = None
+        for path in (Path(record.reproduce.media), stored):
+            try:
+                if path is not None and path.is_file() and file_sha256(path) == record.media.sha256:
+                    return path
+            except OSError:
+                continue
+        return None
