@@ -8,7 +8,6 @@ import re
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,16 +39,18 @@ def test_the_public_names_are_the_exported_ones() -> None:
 
 
 def test_import_is_quick_and_loads_no_model_code() -> None:
-    code = "import sys, dqa; print(sorted({'torch', 'transformers', 'cv2', 'numpy', 'pydantic'} & set(sys.modules)))"
+    code = (
+        "import sys, time; began = time.process_time(); import dqa; print(time.process_time() - began);"
+        "print(sorted({'torch', 'transformers', 'cv2', 'numpy', 'pydantic'} & set(sys.modules)))"
+    )
+    command = [sys.executable, "-c", code]
     best = 9.0
-    for _ in range(3):  # the best of three: a busy machine must not fail the test
-        began = time.perf_counter()
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
-        best = min(best, time.perf_counter() - began)
-    assert done.stdout.strip() == "[]"
-    bare = subprocess.run([sys.executable, "-X", "importtime", "-c", "import dqa"], capture_output=True, text=True)
-    cumulative = [line for line in bare.stderr.splitlines() if line.rstrip().endswith("| dqa")]
-    assert int(cumulative[0].split("|")[1]) < 300_000, "microseconds that `import dqa` takes"
+    for _ in range(3):  # the least of three: processor time too is noisy on a busy machine
+        done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+        seconds, loaded = done.stdout.splitlines()
+        assert loaded == "[]"
+        best = min(best, float(seconds))
+    assert best < 0.3, "CPU seconds that `import dqa` takes"
 
 
 def test_no_file_is_over_600_lines_and_most_are_short() -> None:

@@ -259,4 +259,4 @@ def test_long_texts_cost_no_more_than_their_length(text: str) -> None:
     began = time.process_time()
     ask(user(text), tools=[*DIRECTOR, *VERIFIER])
     compose(text, text)
-    assert time.process_time() - began < 5.0
+    assert time.process_time() - began < 30, "CPU seconds; a third of one where it was measured, minutes if quadratic"

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import FrameType
 
 import pytest
 from hypothesis import given, settings
@@ -16,6 +14,7 @@ from hypothesis import strategies as st
 from dqa.prompt import Prompt, chunker, parse_prompt
 from dqa.prompt.phrases import Phrase, noun_phrases
 from dqa.prompt.tagging import Word
+from tests.counting import calls
 
 MANIFEST = Path(__file__).parent.parent / "data" / "clips" / "manifest.jsonl"
 
@@ -119,24 +118,6 @@ def test_any_order_of_telling_words_gives_a_sound_parse(words: list[str]) -> Non
     assert {e.head for e in prompt.entities} <= {"dog", "cat", "running", "red", "pair"}
 
 
-def steps(text: str) -> int:
-    """How many calls the parsing of ``text`` makes, of Python and of C: a measure of work that no machine changes."""
-    counted = 0
-
-    def count(_frame: FrameType, event: str, _argument: object) -> None:
-        nonlocal counted
-        counted += event in ("call", "c_call")
-
-    parse_prompt("a wolf")  # what is read once for all prompts
-    before = sys.getprofile()
-    sys.setprofile(count)
-    try:
-        parse_prompt(text)
-    finally:
-        sys.setprofile(before)
-    return counted
-
-
 @pytest.mark.parametrize(
     "again",
     [
@@ -153,7 +134,8 @@ def steps(text: str) -> int:
     ],
 )
 def test_work_grows_linearly(again: str) -> None:
-    few, many = steps(again * 50), steps(again * 1000)
+    parse_prompt("a wolf")  # reads what is read once for all prompts
+    few, many = calls(lambda: parse_prompt(again * 50)), calls(lambda: parse_prompt(again * 1000))
     assert 0 < many <= 30 * few, "twenty times the text"
 
 

@@ -63,7 +63,7 @@ def test_opening_what_is_up_to_date_is_quick_and_leaves_alembic_alone(tmp_path: 
     )
     seconds, alembic = done.stdout.split()
     assert alembic == "False"
-    assert float(seconds) < 0.05, "CPU seconds"
+    assert float(seconds) < 0.5, "CPU seconds; 0.004 where it was measured"
 
 
 def test_a_newer_database_is_refused_unharmed(tmp_path: Path) -> None:
