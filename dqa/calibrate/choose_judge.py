@@ -11,8 +11,8 @@ from dqa.models.pool import ENDPOINTS, FOUND, ModelPool
 from dqa.models.profiles import Component, Profile, load_profile
 
 
-def judge_for(settings: Settings, axes: Axes) -> Judge:
-    """The judge of the profile that the settings name.
+def judge_for(settings: Settings, axes: Axes, pool: ModelPool | None = None) -> Judge:
+    """The judge of the profile that the settings name; ``pool`` holds that profile's models, if somebody has them.
 
     Raises:
         ConfigError: there is no such profile.
@@ -22,7 +22,7 @@ def judge_for(settings: Settings, axes: Axes) -> Judge:
     component = _vlm(profile)
     if component is None:
         return MeasuredJudge(axes)
-    pool = ModelPool(profile, settings.home, settings)
+    pool = pool or ModelPool(profile, settings.home, settings)
     model = pool.get(component.id)
     identity = pool.identity(component.id)
     if settings.vlm_model is not None and component.loader in ENDPOINTS:

@@ -30,6 +30,7 @@ from dqa.service.problems import BodyTimeout, InvalidRequest, MethodRefused, NoS
 from dqa.service.routes import (
     assets,
     blocks,
+    calibrations,
     evaluation_frames,
     evaluation_media,
     evaluation_pages,
@@ -94,6 +95,7 @@ def create_app(settings: Settings, *, limits: HttpLimits | None = None, evaluato
         users,
         styles,
         blocks,
+        calibrations,
         docs,
         pages,
         evaluation_pages,

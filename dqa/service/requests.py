@@ -24,7 +24,7 @@ _MEDIA_ID = re.compile(r"md_[0-9a-hjkmnp-tv-z]{26}")
 
 
 @dataclass(frozen=True, slots=True)
-class _Source:
+class Source:
     """The file to judge, the folders it must still lie in when it is opened, and its id if it is an upload."""
 
     path: str
@@ -41,7 +41,7 @@ def new_job(service: Service, asked: EvaluationRequest) -> NewJob:
     """
     prompt = check_prompt(asked.prompt)
     profile = load_profile(asked.profile or service.settings.profile).name
-    source = _source(service, asked.media)
+    source = source_of(service, asked.media)
     user = asked.user or service.settings.user
     request: dict[str, JsonValue] = {
         "media": asked.media,
@@ -63,14 +63,19 @@ def idempotency_key(key: str | None, asked: EvaluationRequest) -> IdempotencyKey
     return IdempotencyKey(key, "evaluations", hashlib.sha256(body.encode()).hexdigest())
 
 
-def _source(service: Service, media: str) -> _Source:
+def source_of(service: Service, media: str) -> Source:
+    """Where the media lies that a client named: an upload, or a file under a configured root.
+
+    Raises:
+        InputError: it is not there, may not be read, or is not media.
+    """
     if _MEDIA_ID.fullmatch(media):
         stored = service.store.media.get(media)
         if not stored.path.is_file():
             raise MediaNotFound("the file of that media is gone", fix="upload it again with POST /v1/media")
-        return _Source(str(stored.path), [str(service.store.media.folder)], stored.id)
+        return Source(str(stored.path), [str(service.store.media.folder)], stored.id)
     path = resolve_media(media, service.settings.roots)
     if path.stat().st_size > service.settings.max_media_mb * 1e6:
         raise MediaTooLarge(f"the file is over {service.settings.max_media_mb:g} MB", fix="give a smaller one")
     sniff(path)
-    return _Source(str(path), [str(root) for root in service.settings.roots], None)
+    return Source(str(path), [str(root) for root in service.settings.roots], None)

@@ -94,8 +94,7 @@ class Worker:
         began = time.perf_counter()
         with Lease(self.store.jobs, job.id, self.owner) as lease:
             try:
-                record = self._evaluate(job.request, job.id, lease.progress)
-                self.store.jobs.complete(job.id, self.owner, record, str(job.request["path"]))
+                self._do(job, lease.progress)
             except Cancelled:
                 self.store.jobs.cancelled(job.id, self.owner)
             except DQAError as error:
@@ -108,6 +107,17 @@ class Worker:
                 log.exception("evaluation crashed", job=job.id)
                 self.store.jobs.fail(job.id, self.owner, internal())
         self._tell(Ran(job=job.id, seconds=time.perf_counter() - began, peak_rss_bytes=_peak_rss()))
+
+    def _do(self, job: LeasedJob, progress: Callable[[str, float], None]) -> None:
+        if "calibration" in job.request:
+            from dqa.service import calibrating
+
+            evaluator = self._evaluator_for(str(job.request["profile"]))
+            report = calibrating.calibrate(job.request, job.id, self.settings, evaluator, progress)
+            self.store.jobs.answer(job.id, self.owner, report)
+            return
+        record = self._evaluate(job.request, job.id, progress)
+        self.store.jobs.complete(job.id, self.owner, record, str(job.request["path"]))
 
     def _evaluate(
         self, request: dict[str, JsonValue], evaluation_id: str, progress: Callable[[str, float], None]

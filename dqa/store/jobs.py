@@ -111,7 +111,8 @@ class Jobs:
 
     def lease(self, owner: str, lease_s: float) -> LeasedJob | None:
         """Takes the oldest queued job, or None. Two runners never get the same one."""
-        oldest = sa.select(jobs.c.id).where(jobs.c.status == "queued").order_by(jobs.c.id).limit(1)
+        queued = sa.select(jobs.c.id).where(jobs.c.status == "queued")
+        oldest = queued.order_by(jobs.c.created, jobs.c.id).limit(1)
         with reading(self._engine) as connection:  # the cheap look: most often there is nothing
             if connection.scalar(oldest) is None:
                 return None
@@ -156,6 +157,18 @@ class Jobs:
                 return False
             records.insert(connection, record, media_path)
         return True
+
+    def answer(self, job_id: str, owner: str, report: dict[str, JsonValue]) -> bool:
+        """Ends a job that makes a report and no record; False when the job is no longer this runner's."""
+        with writing(self._engine) as connection:
+            return _end(connection, job_id, owner, "done", report=report)
+
+    def report(self, job_id: str) -> dict[str, JsonValue] | None:
+        """What a job answered with :meth:`answer`, or None."""
+        query = sa.select(job_events.c.data).where(job_events.c.job == job_id, job_events.c.kind == "done")
+        with reading(self._engine) as connection:
+            data = connection.scalar(query.order_by(job_events.c.seq.desc()).limit(1))
+        return None if data is None else json.loads(data).get("report")
 
     def fail(self, job_id: str, owner: str, problem: Problem) -> bool:
         """Ends the job with a reason; False when the job is no longer this runner's."""
@@ -283,7 +296,14 @@ def _held(job_id: str, owner: str) -> sa.Update:
     return jobs.update().where(jobs.c.id == job_id, jobs.c.owner == owner, jobs.c.status == "running")
 
 
-def _end(connection: sa.Connection, job_id: str, owner: str, status: JobState, problem: Problem | None = None) -> bool:
+def _end(
+    connection: sa.Connection,
+    job_id: str,
+    owner: str,
+    status: JobState,
+    problem: Problem | None = None,
+    report: dict[str, JsonValue] | None = None,
+) -> bool:
     change = _held(job_id, owner).values(
         status=status, ended=time.time(), lease_until=None, error=json.dumps(problem) if problem else None
     )
@@ -291,7 +311,8 @@ def _end(connection: sa.Connection, job_id: str, owner: str, status: JobState, p
     if row is None:
         return False
     data: dict[str, JsonValue] = {"seconds": row.ended - row.started}
-    _tell(connection, job_id, cast("EventKind", status), {**data, "error": problem} if problem else data)
+    told = {name: value for name, value in (("error", problem), ("report", report)) if value}
+    _tell(connection, job_id, cast("EventKind", status), {**data, **told})
     return True
 
 
