@@ -19,6 +19,7 @@ BACKENDS: dict[str, str] = {
     "cam": "dqa.channels.spatial.cam:CamSpatial",
     "proxyclip": "dqa.channels.spatial.proxyclip:ProxyClipSpatial",
     "measured-benchmark": "dqa.channels.benchmark.channel:MeasuredBenchmark",
+    "vbench": "dqa.channels.benchmark.vbench.channel:VBenchBenchmark",
     "asked-benchmark": "dqa.channels.benchmark.asked.channel:AskedBenchmark",
     "vbench-official": "dqa.channels.benchmark.official:OfficialBenchmark",
     "measured-visionreward": "dqa.channels.visionreward.measured:MeasuredVisionReward",

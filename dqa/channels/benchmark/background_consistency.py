@@ -13,4 +13,4 @@ from dqa.channels.benchmark.view import Finding, View
 def measure(view: View) -> Finding:
     """See :func:`dqa.channels.benchmark.consistency.judge`; features of the frame's border."""
     frames = view.background_track
-    return too_few(view, frames) or judge(view, frames, view.background, "background")
+    return too_few(view, frames) or judge(view, frames, view.background, "background", view.likeness.background)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from pydantic import JsonValue
 
 from dqa.channels.benchmark.curves import curves
 from dqa.channels.benchmark.dimensions import ASPECTS, DIMENSIONS
-from dqa.channels.benchmark.view import Finding, View
+from dqa.channels.benchmark.view import Finding, Likeness, View
 from dqa.channels.contract import ChannelFacts, EvaluationContext
 from dqa.channels.scales import soft_min
 from dqa.errors import ModelUnavailable
@@ -30,6 +31,8 @@ class MeasuredBenchmark:
     Args:
         pool: where the image encoder comes from; asked on the first clip that needs it.
         components: the encoder's id, one.
+        likeness: the encoder's scale, where it is not EfficientNet-Lite0 (:class:`dqa.channels.benchmark.view.Likeness`
+            by name).
     """
 
     facts: ClassVar[ChannelFacts] = ChannelFacts(
@@ -39,37 +42,33 @@ class MeasuredBenchmark:
         stills=True,
     )
 
-    def __init__(self, *, pool: ModelPool, components: tuple[str, ...]) -> None:
+    def __init__(
+        self, *, pool: ModelPool, components: tuple[str, ...], likeness: Mapping[str, float] | None = None
+    ) -> None:
         (self._encoder,) = components
         self._pool = pool
+        self._likeness = Likeness(**(likeness or {}))
 
     @property
     def model(self) -> ModelIdentity:
-        encoder = self._pool.profile.component(self._encoder).identity()
+        encoder = self._pool.identity(self._encoder)
+        packaged = self._pool.profile.component(self._encoder).loader == "efficientnet-lite"
+        features = "an ImageNet classifier's" if packaged else "one encoder's for all dimensions"
         return ModelIdentity(
             id="measured-benchmark",
             licence="Apache-2.0",
-            weakness="flow is DIS and features are an ImageNet classifier's: not comparable with VBench's leaderboard",
+            weakness=f"flow is DIS and features are {features}: not comparable with VBench's leaderboard",
             parts=(encoder,),
         )
 
     def evaluate(self, observation: Observation, prompt: Prompt, context: EvaluationContext) -> ChannelResult:
         """Judges one clip; ``dimensions`` holds each dimension, ``raw`` the four aspects, the curves, what it shows."""
-        view = View(observation, lambda: self._pool.get(self._encoder))
+        view = View(observation, lambda: self._pool.get(self._encoder), self._likeness)
         found = {name: measure(view) for name, measure in DIMENSIONS.items()}
-        judged = ranked(found)
-        if not judged:
-            return ChannelResult(status="abstained", reason="not one frame could be measured", model=self.model)
-        return ChannelResult(
-            status="ok",
-            score=soft_min(score for _, score in judged),
-            confidence=confidence(observation.media, observation.signals.frames, len(judged) / len(found)),
-            reason=explain(found, judged),
-            evidence=_evidence(found, judged),
-            model=self.model,
-            raw={**_raw(view, found), **self._shown(view)},
-            dimensions={name: _dimension(finding) for name, finding in found.items()},
-        )
+        result = folded(view, found, self.model)
+        if result.score is None:
+            return result
+        return result.model_copy(update={"raw": {**result.raw, **self._shown(view)}})
 
     def _shown(self, view: View) -> dict[str, JsonValue]:
         """``embedding``: what the clip shows, from the features that subject consistency looks at; nothing without."""
@@ -83,6 +82,23 @@ class MeasuredBenchmark:
         if not reduce.fits(rows):
             return {}
         return {"embedding": {"model": reduce.model, "values": list(reduce.reduce(rows))}}
+
+
+def folded(view: View, found: dict[str, Finding], model: ModelIdentity) -> ChannelResult:
+    """The channel's result: the soft minimum of the dimensions that have a score, with reasons, evidence and curves."""
+    media, judged = view.observation.media, ranked(found)
+    if not judged:
+        return ChannelResult(status="abstained", reason="not one frame could be measured", model=model)
+    return ChannelResult(
+        status="ok",
+        score=soft_min(score for _, score in judged),
+        confidence=confidence(media, view.signals.frames, len(judged) / len(found)),
+        reason=explain(found, judged),
+        evidence=evidence(found, judged),
+        model=model,
+        raw=_raw(view, found),
+        dimensions={name: dimension(finding) for name, finding in found.items()},
+    )
 
 
 def ranked(found: dict[str, Finding]) -> list[tuple[str, float]]:
@@ -111,7 +127,8 @@ def confidence(media: Media, frames: int, answered: float) -> float:
     return 0.85 * (long * many * large) ** 0.5 * answered**0.5 * whole
 
 
-def _evidence(found: dict[str, Finding], judged: list[tuple[str, float]]) -> tuple[Evidence, ...]:
+def evidence(found: dict[str, Finding], judged: list[tuple[str, float]]) -> tuple[Evidence, ...]:
+    """What the dimensions rest on, those of the worst first."""
     return tuple(
         item.model_copy(update={"text": f"{name.replace('_', ' ')}: {item.text}"})
         for name, _ in judged
@@ -119,7 +136,8 @@ def _evidence(found: dict[str, Finding], judged: list[tuple[str, float]]) -> tup
     )
 
 
-def _dimension(finding: Finding) -> Dimension:
+def dimension(finding: Finding) -> Dimension:
+    """A finding as the record keeps it."""
     return Dimension(score=finding.score, raw=finding.raw, status=finding.status, reason=finding.reason)
 
 

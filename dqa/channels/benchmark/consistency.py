@@ -14,8 +14,10 @@ from dqa.record import Evidence
 MIN_TRACK = 3
 
 
-def judge(view: View, frames: tuple[Frame, ...], rows: Vectors, what: str) -> Finding:
+def judge(view: View, frames: tuple[Frame, ...], rows: Vectors, what: str, half: float) -> Finding:
     """Scores rows of features, one per frame.
+
+    ``half`` is the drift at which the score is a half (:class:`dqa.channels.benchmark.view.Likeness`).
 
     Raw: VBench's mean of cosines to the frame before and to the first, over frames at most 8 (background: 4) a second
     whatever the clip's own rate. Score: from the same over frames that differ, times the share of the clip that moves.
@@ -26,7 +28,7 @@ def judge(view: View, frames: tuple[Frame, ...], rows: Vectors, what: str) -> Fi
         return Finding(0.0, raw, f"nothing moves, so that the {what} stays the same says nothing")
     drift = 1.0 - consistency(rows[kept])
     text = f"the {what} stays {100 * (1 - drift):.0f} % like itself from frame to frame and to the first frame"
-    return Finding(falling(drift, 0.2, 1.5) * view.moving, raw, view.gated(text), (_worst(frames, rows, kept, what),))
+    return Finding(falling(drift, half, 1.5) * view.moving, raw, view.gated(text), (_worst(frames, rows, kept, what),))
 
 
 def too_few(view: View, frames: tuple[Frame, ...]) -> Finding | None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import numpy as np
 from pydantic import JsonValue
 
 from dqa.channels.benchmark.view import View
+from dqa.errors import ModelUnavailable
 from dqa.measure.continuity import adjacent
 from dqa.measure.signals import Series
 from dqa.measure.temporal import speed
@@ -37,8 +39,10 @@ def curves(view: View) -> dict[str, JsonValue]:
         "repeat": _binned(times, pair_times, view.repeats.weights, np.max),
     }
     if len(view.track) > 2:
-        track_times = np.array([frame.time_s for frame in view.track[1:]])
-        lines["similarity"] = _binned(times, track_times, adjacent(view.subject), np.min)
+        with suppress(ModelUnavailable):  # the other curves need no model
+            alike = adjacent(view.subject)
+            track_times = np.array([frame.time_s for frame in view.track[1:]])
+            lines["similarity"] = _binned(times, track_times, alike, np.min)
     return {name: [float(value) for value in line] for name, line in lines.items()}
 
 

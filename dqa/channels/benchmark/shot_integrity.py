@@ -27,8 +27,8 @@ def measure(view: View) -> Finding:
     gap, split = best_split(rows)
     mixed = disorder(rows)
     parts = {
-        "jump": falling(1 - float(alike[at]), 0.35, 3.0),
-        "split": falling(gap, 0.3, 3.0),
+        "jump": falling(1 - float(alike[at]), view.likeness.jump, 3.0),
+        "split": falling(gap, view.likeness.split, 3.0),
         "order": falling(mixed, 1.0, 10.0),
     }
     before, after = view.track[kept[at]], view.track[kept[at + 1]]

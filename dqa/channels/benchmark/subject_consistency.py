@@ -8,4 +8,4 @@ from dqa.channels.benchmark.view import Finding, View
 
 def measure(view: View) -> Finding:
     """See :func:`dqa.channels.benchmark.consistency.judge`; features of whole frames."""
-    return too_few(view, view.track) or judge(view, view.track, view.subject, "picture")
+    return too_few(view, view.track) or judge(view, view.track, view.subject, "picture", view.likeness.subject)

@@ -21,6 +21,26 @@ MIN_FRAMES = 5
 
 
 @dataclass(frozen=True, slots=True)
+class Likeness:
+    """How far an image encoder's features move in sound clips: where the scores that rest on them are a half.
+
+    Encoders differ in this, and an argument ``likeness`` of the channel says so. The defaults are EfficientNet-Lite0's
+    (docs/design/benchmark-scales.md).
+
+    Attributes:
+        subject: 1 - the consistency of whole frames.
+        background: 1 - that of their borders.
+        jump: 1 - the cosine across the largest jump between neighbours.
+        split: how much less the two parts of a clip look alike than each looks like itself.
+    """
+
+    subject: float = 0.2
+    background: float = 0.2
+    jump: float = 0.35
+    split: float = 0.3
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One dimension's verdict on one clip; the fields are those of :class:`dqa.record.Dimension` plus its evidence."""
 
@@ -40,11 +60,21 @@ class View:
     Args:
         observation: the clip, decoded once.
         encoder: gives the encoder when a dimension first needs features; it may never be asked.
+        likeness: the encoders' scale.
+        behind: gives the one for the background, where that is another.
     """
 
-    def __init__(self, observation: Observation, encoder: Callable[[], ImageEncoder]) -> None:
+    def __init__(
+        self,
+        observation: Observation,
+        encoder: Callable[[], ImageEncoder],
+        likeness: Likeness | None = None,
+        behind: Callable[[], ImageEncoder] | None = None,
+    ) -> None:
         self.observation = observation
+        self.likeness = likeness or Likeness()
         self._encoder = encoder
+        self._behind = behind or encoder
 
     @property
     def signals(self) -> Signals:
@@ -85,7 +115,7 @@ class View:
     @cached_property
     def background(self) -> Vectors:
         """Features of those frames with the middle painted grey, m x d."""
-        return self._encoder().encode([without_middle(frame.image) for frame in self.background_track])
+        return self._behind().encode([without_middle(frame.image) for frame in self.background_track])
 
     def distinct(self, frames: Sequence[Frame]) -> NDArray[np.intp]:
         """Indexes of ``frames`` that show something new since the one kept before: repeats earn no consistency."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
 from dqa.clip.frame import Image
+from dqa.errors import ModelUnavailable
 from dqa.models.profiles import Component
 from dqa.models.proxyclip.checkpoint import load_model
 from dqa.models.snapshot import identity
@@ -44,6 +46,30 @@ def load(component: Component, folder: Path, device: str) -> ClipTower:
     Raises:
         ModelUnavailable: the folder holds no complete image tower.
     """
-    from transformers import CLIPVisionModelWithProjection
+    import transformers
 
-    return ClipTower(load_model(component, CLIPVisionModelWithProjection, folder, device), identity(component, folder))
+    # A whole CLIP's text side is left out on purpose, and need not be reported.
+    ignored = {"_keys_to_ignore_on_load_unexpected": [r"^text_", r"^logit_scale$", r"position_ids$"]}
+    kind = type("ImageSide", (transformers.CLIPVisionModelWithProjection,), ignored)
+    model = load_model(component, kind, folder, device, {"config": _config(component, folder)})
+    return ClipTower(model, identity(component, folder))
+
+
+def _config(component: Component, folder: Path) -> Any:
+    """The image side's; where it does not say how long its vectors are, the whole CLIP's does."""
+    import transformers
+
+    try:
+        config: Any = transformers.AutoConfig.from_pretrained(str(folder), local_files_only=True)
+    except (OSError, ValueError, KeyError) as error:
+        raise _foreign(component, folder, "a model that is not known here") from error
+    if config.model_type == "clip":
+        config.vision_config.projection_dim = config.projection_dim
+        return config.vision_config
+    if config.model_type != "clip_vision_model":
+        raise _foreign(component, folder, f"a {config.model_type}")
+    return config
+
+
+def _foreign(component: Component, folder: Path, what: str) -> ModelUnavailable:
+    return ModelUnavailable(f"{component.id} is {what}, not a CLIP", fix="name a CLIP checkpoint", where=str(folder))

@@ -11,10 +11,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from dqa.clip.frame import Image
+from dqa.models.copies import Copies
 from dqa.models.roles import Vectors
 from dqa.record import ModelIdentity
-
-_BATCH = 16
 
 
 class ImageTower(ABC):
@@ -23,11 +22,30 @@ class ImageTower(ABC):
     Args:
         model: one of transformers' models in evaluation mode.
         identity: how a record names it, where that says more than the profile.
+
+    Attributes:
+        batch: images of one size that go through together on a GPU.
+        full_batch: that while there is memory.
     """
+
+    full_batch = 16
 
     def __init__(self, model: Any, identity: ModelIdentity | None = None) -> None:
         self.model = model
         self.identity = identity
+        self.batch = self.full_batch
+        self._copies = Copies(model)
+
+    def to(self, device: str) -> None:
+        """Moves the weights."""
+        self._copies.to(device)
+
+    def smaller_batch(self) -> bool:
+        """Half as many images at once from now on; False where they go one by one already."""
+        if self.batch == 1 or self.model.device.type == "cpu":
+            return False
+        self.batch //= 2
+        return True
 
     @abstractmethod
     def prepare(self, images: Sequence[Image], antialias: bool) -> Tensor:
@@ -59,7 +77,7 @@ class ImageTower(ABC):
         """d, the length of a vector."""
 
     def _batches(self, images: Sequence[Image]) -> Iterator[list[Image]]:
-        most = 1 if self.model.device.type == "cpu" else _BATCH
+        most = 1 if self.model.device.type == "cpu" else self.batch
         batch: list[Image] = []
         for image in images:
             if batch and (len(batch) == most or image.shape != batch[0].shape):

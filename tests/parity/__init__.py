@@ -1,0 +1,1 @@
+"""Our numbers against other code that computes the same."""
