@@ -4,7 +4,8 @@ A record is plain JSON. Scores are in [0, 1], higher is better, and rounded nowh
 could not judge has ``score: null`` and a status that says why; it is never a silent 0. Boxes are
 ``[x0, y0, x1, y1]`` in pixels of the original frame; areas are shares of the frame.
 
-Two runs over the same clip, prompt, profile and seed differ in ``id``, ``created`` and ``timings_s`` only.
+Two runs over the same clip, prompt, profile and seed differ in ``id``, ``created`` and ``timings_s`` only, and on a GPU
+in ``memory.measured``.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ AxisName = Literal["aesthetic", "motion", "coherence", "fidelity"]
 
 Unit = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
 Box = tuple[float, float, float, float]
+
+MEASURED = "measured"
+"""Key of ``EvaluationRecord.memory`` that holds what a CUDA device had in use; like timings it differs between runs."""
 
 UNCALIBRATED = "uncalibrated_score"
 """Key of ``ChannelResult.raw`` that holds the channel's own score where ``score`` is a calibrated one."""

@@ -12,16 +12,14 @@ from typing import Annotated
 import typer
 
 from dqa.cli import runtime
-from dqa.cli.logs import crash_sentence, failed_channels
+from dqa.cli.grader import Grader
 from dqa.cli.manifest import Refused, Request, read_manifest
 from dqa.cli.options import AsJson, BenchmarkBackend, Home, ProfileName, Quiet, Seed, User
 from dqa.cli.output import emit_json, say
 from dqa.cli.progress import clock, make_progress
-from dqa.cli.recorder import Recorder
 from dqa.cli.results import Done, Results
 from dqa.config import Settings
 from dqa.errors import Cancelled, Conflict, DQAError, InputError, UnavailableError, UsageError
-from dqa.record import EvaluationRecord
 
 FAILED = InputError.exit_code
 
@@ -56,6 +54,9 @@ def command(  # noqa: PLR0913, PLR0917 - a parameter an option
     quiet: Quiet = False,
 ) -> int:
     """Grade every line of a manifest, one line of output each, as it is done.
+
+    Where the profile's models do not fit the budget together (see dqa plan), up to 16 clips go through a phase before
+    the next phase's models load, and their lines come together.
 
     Run the same command again after a crash: lines that are there, graded or failed, are not done again. To have one
     graded anew (its prompt changed, its file was mended), delete its line from the output, or give it a new id.
@@ -115,50 +116,19 @@ def _run(
     already = tally.graded_before + tally.failed_before + tally.changed
     with ExitStack() as stack:
         progress = stack.enter_context(make_progress(len(todo) + already, quiet=quiet, already=already))
-        worker = _Worker(settings, progress.stage)
-        for line in todo:
+        grader = Grader(settings, progress)
+        for line, outcome in grader.grade(todo):
+            if isinstance(outcome, Cancelled | UnavailableError | UsageError):
+                raise outcome  # not this line's fault: stop, so that it can be taken up again once mended
             progress.item(str(line.id))
-            try:
-                record = worker.grade(line)
-            except (Cancelled, UnavailableError, UsageError):
-                raise  # not this line's fault: stop, so that it can be taken up again once mended
-            except DQAError as error:
-                results.write_error(line.id, error)
+            if isinstance(outcome, DQAError):
+                results.write_error(line.id, outcome)
                 tally.failed += 1
-                progress.done(f"failed: {error.public()}")
+                progress.done(f"failed: {outcome.public()}")
             else:
-                results.write_record(line.id, record)
+                results.write_record(line.id, outcome)
                 tally.graded += 1
-                progress.done("no grade" if record.final is None else f"{record.grade} {record.final:.2f}")
-
-
-class _Worker:
-    """The evaluator, built on the first line that needs it, and the store beside it."""
-
-    def __init__(self, settings: Settings, stage: runtime.StageProgress) -> None:
-        self._settings, self._stage = settings, stage
-        self._evaluator: runtime.EvaluatorLike | None = None
-        self._recorder = Recorder(settings)
-
-    def grade(self, line: Request | Refused) -> EvaluationRecord:
-        if isinstance(line, Refused):
-            raise line.error
-        if self._evaluator is None:
-            self._evaluator = runtime.make_evaluator(self._settings)
-        try:
-            record = self._evaluator.run(line.media, line.prompt, user=line.user, progress=self._stage).record
-        except DQAError:
-            raise
-        except Exception as error:  # a fault of ours on one clip must not end the run
-            raise InternalFault(crash_sentence(error).rstrip(".")) from error
-        self._recorder.save(record, line.media)
-        if warning := failed_channels(record, self._settings):
-            say(warning)
-        return record
-
-
-class InternalFault(DQAError):
-    """Something in DQA broke on one line; the traceback is in the log."""
+                progress.done("no grade" if outcome.final is None else f"{outcome.grade} {outcome.final:.2f}")
 
 
 def _check_engine(engine: str) -> None:

@@ -1,9 +1,9 @@
-"""``dqa plan``: what a profile's models take, phase by phase, and whether that fits."""
+"""``dqa plan``: which models are on the device when, what they take, under which licence, and whether that fits."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, cast, get_args
+from typing import Annotated, Any, cast, get_args
 
 import typer
 
@@ -11,7 +11,9 @@ from dqa.cli import runtime
 from dqa.cli.options import AsJson, Home, ProfileName
 from dqa.cli.output import emit, emit_json, one_line, say
 from dqa.errors import InsufficientMemory, UsageError
-from dqa.models.plan import Mode, Plan, plan
+from dqa.models.hub.lock import pinned
+from dqa.models.memory import MemoryBook
+from dqa.models.plan import Mode, PhasePlan, Plan, plan_profile, shortage
 from dqa.models.profiles import Profile, load_profile
 
 
@@ -29,47 +31,87 @@ def command(
     """Show what is on the device when, before anything runs. Exit code 4 if it does not fit the budget.
 
     resident keeps all models of an evaluation loaded; sequential unloads each phase before the next; auto is resident
-    where that fits, else sequential. Training always has the device alone.
+    where that fits, else it groups the channels so that as little as possible is loaded again. Training always has the
+    device alone. What was measured on this machine counts instead of what the profile declares.
     """
     if mode not in get_args(Mode):
         raise UsageError(f"{mode!r} is not a mode", fix=f"use {', '.join(get_args(Mode))}", where="--mode")
     settings = runtime.settings_from(profile=profile, home=home, budget_gb=budget_gb)
     chosen = load_profile(settings.profile)
-    result = plan(chosen.components, cast("Mode", mode), settings.budget_gb or chosen.budget_gb)
+    known = [pinned(component, settings.home) for component in chosen.components]
+    device = "cuda" if chosen.device == "cuda" else "cpu"
+    measured = MemoryBook(settings.home).needs(known, device, settings)
+    result = plan_profile(chosen, cast("Mode", mode), settings.budget_gb or chosen.budget_gb, measured)
     if as_json:
-        emit_json({"profile": chosen.name, "device": chosen.device, "ready": chosen.ready, **asdict(result)})
+        emit_json(_as_json(chosen, result))
     else:
         _show(chosen, result)
-    if result.fits:
+    lacking = shortage(result, result.phases, whose=f"profile {chosen.name}")
+    if lacking is None:
         return 0
-    say(_too_large(chosen, result).sentence())
+    say(lacking.sentence())
     return InsufficientMemory.exit_code
 
 
-def _too_large(profile: Profile, result: Plan) -> InsufficientMemory:
-    need, budget = f"{result.peak_gb:.2f} GB ({result.mode})", f"{result.budget_gb:g} GB"
-    what = f"profile {profile.name} needs {need}, and the budget is {budget}"
-    fix = "try --mode sequential" if result.mode == "resident" else "take a smaller profile or a larger device"
-    return InsufficientMemory(what, fix=fix)
+def _as_json(profile: Profile, result: Plan) -> dict[str, Any]:
+    told = asdict(result)
+    del told["needs"]
+    components = [
+        {
+            "id": component.id,
+            "gb": result.needs[component.id].gb,
+            "work_gb": result.needs[component.id].work_gb,
+            "source": result.needs[component.id].source,
+            "declared_gb": component.memory_gb,
+            "declared_by": component.memory_source,
+            "licence": component.licence,
+            "default": component.default,
+        }
+        for component in profile.components
+    ]
+    head = {"profile": profile.name, "device": profile.device, "ready": profile.ready}
+    return {**head, **told, "loads_each_round": result.loads, "components": components}
 
 
 def _show(profile: Profile, result: Plan) -> None:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
     from dqa.cli.card import to_text
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for title in ("phase", "loaded", "memory", "of the budget"):
-        table.add_column(title, justify="right" if title in ("memory", "of the budget") else "left")
-    for phase in result.phases:
-        share = f"{phase.gb / result.budget_gb:.0%}"
-        table.add_row(phase.name, Text(one_line(", ".join(phase.components))), f"{phase.gb:.2f} GB", share)
     emit(f"Profile {profile.name}: {profile.title} ({profile.device})")
+    table = _table(profile, result)
     emit(to_text(lambda console: console.print(table)))
+    for phase in result.evaluation:
+        for line in _changes(phase, result):
+            emit(line)
     verdict = "fits" if result.fits else "does not fit"
     emit(f"{result.mode}: peak {result.peak_gb:.2f} GB of {result.budget_gb:g} GB, so it {verdict}.")
     emit(f"Everything at once would take {result.total_gb:.2f} GB.")
     if not profile.ready:
         emit("This profile can be planned for, but not evaluated with in this version.")
+
+
+def _table(profile: Profile, result: Plan) -> Any:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for title in ("phase", "loaded", "memory", "of the budget", "licence"):
+        table.add_column(title, justify="right" if title in ("memory", "of the budget") else "left")
+    for phase in result.phases:
+        table.add_row(Text(one_line(phase.name)), "", f"{phase.gb:.2f} GB", f"{phase.gb / result.budget_gb:.0%}", "")
+        for name in (*phase.components, *phase.kept):
+            need = result.needs[name]
+            licence = one_line(profile.component(name).licence)
+            table.add_row("", Text(one_line(name)), f"{need.gb:.2f} GB {need.source}", "", Text(licence))
+    return table
+
+
+def _changes(phase: PhasePlan, result: Plan) -> list[str]:
+    """What comes and goes when a phase begins, once evaluations follow each other."""
+    if result.mode == "resident":
+        return []
+    told: list[str] = []
+    for names, what in ((phase.evict, "unloaded"), (phase.load, "loaded"), (phase.kept, "kept for later")):
+        if names:
+            told.append(f"{what}: {', '.join(names)}")
+    return [one_line(f"{phase.name}: {'; '.join(told) or 'nothing comes or goes'}.")]

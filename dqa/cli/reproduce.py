@@ -19,7 +19,7 @@ from dqa.cli.output import emit, emit_json, one_line, say
 from dqa.cli.progress import make_progress
 from dqa.config import Settings
 from dqa.errors import InputError, MediaNotFound, RecordNotFound
-from dqa.record import EvaluationRecord
+from dqa.record import MEASURED, EvaluationRecord
 
 DIFFERENT = 1
 
@@ -83,6 +83,7 @@ def compare(old: EvaluationRecord, new: EvaluationRecord) -> Iterator[Change]:
             record.pop(key)
         record["reproduce"].pop("dqa_version")
         record["reproduce"].pop("profile_sha256")
+        record["memory"].pop(MEASURED, None)
     return _walk("", before, after)
 
 

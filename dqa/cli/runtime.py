@@ -6,16 +6,16 @@ Tests replace these factories, and nothing else, to run commands without model c
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, Unpack
+from typing import TYPE_CHECKING, Any, Protocol, Unpack, runtime_checkable
 
 from dqa.config import Settings, load_settings
 from dqa.errors import UnavailableError
 from dqa.record import EvaluationRecord
 
 if TYPE_CHECKING:
-    from dqa.evaluator import Evaluation, Options
+    from dqa.evaluator import Evaluation, Item, Options
 
 
 StageProgress = Callable[[str, float], None]
@@ -26,6 +26,13 @@ class EvaluatorLike(Protocol):
     """What the commands ask of an evaluator (:class:`dqa.evaluator.Evaluator`)."""
 
     def run(self, media: Path, prompt: str, **options: Unpack[Options]) -> Evaluation: ...
+
+
+@runtime_checkable
+class ManyLike(Protocol):
+    """An evaluator that takes many clips at once, so that models load less often."""
+
+    def run_many(self, items: Iterable[Item]) -> Iterator[Evaluation | Exception]: ...
 
 
 class StoreLike(Protocol):

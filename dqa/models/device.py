@@ -72,6 +72,15 @@ def alone_if_free(home: Path) -> Generator[bool]:
         yield all(_try(held.enter_context(_opened(home, name)), fcntl.LOCK_EX) for name in ("gate", "device"))
 
 
+def training(home: Path) -> bool:
+    """Whether a training holds the device alone now."""
+    try:
+        with _opened(home, "device") as descriptor:
+            return not _try(descriptor, fcntl.LOCK_SH)
+    except OSError:  # a state folder that can't be written: nobody trains in it
+        return False
+
+
 @contextmanager
 def _opened(home: Path, name: str) -> Generator[int]:
     descriptor = os.open(home / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -14,6 +14,7 @@ from dqa.models.memory import Figure, MemoryBook, key_of
 from dqa.models.meter import Meter, Reading
 from dqa.models.plan import Need
 from dqa.models.profiles import Component, Profile
+from dqa.record import ChannelName
 
 log = structlog.get_logger(__name__)
 
@@ -27,10 +28,12 @@ class Ledger:
 
     Attributes:
         readings: of each channel that ran, the device's memory in its last run; ``peak`` within that run.
+        phases: likewise of each phase.
     """
 
     def __init__(self, profile: Profile, device: str, home: Path, settings: Settings | None, meter: Meter) -> None:
-        self.readings: dict[str, Reading] = {}
+        self.readings: dict[ChannelName, Reading] = {}
+        self.phases: dict[str, Reading] = {}
         self._profile, self._device, self._settings, self._meter = profile, device, settings, meter
         self._home = home
         self._book = MemoryBook(home)
@@ -41,6 +44,11 @@ class Ledger:
     def measured(self) -> dict[str, Need]:
         """What was measured, by component id: for the planner."""
         return dict(self._needs)
+
+    @property
+    def exact(self) -> bool:
+        """Whether figures count what was asked for, rather than what the process's resident memory grew by."""
+        return self._meter.exact
 
     def gb(self, component_id: str) -> float:
         """What a component takes once loaded, measured or else declared."""
@@ -65,7 +73,7 @@ class Ledger:
         return grown_gb >= (component.size_mb / 1000 if component.size_mb else component.memory_gb / 2)
 
     @contextmanager
-    def watch(self, channel: str, components: Sequence[str]) -> Generator[None]:
+    def watch(self, channel: ChannelName, components: Sequence[str]) -> Generator[None]:
         """While a channel runs: what it takes on top of the loaded components is logged and kept."""
         self._meter.restart()
         self._grown = 0.0
@@ -79,6 +87,16 @@ class Ledger:
             work = after.peak - after.allocated if self._meter.exact else after.allocated - before - self._grown
             for name in components:
                 self._worked(name, work)
+
+    def phase_done(self, phase: str, channels: Sequence[ChannelName], clips: int) -> None:
+        """Logs what the device held in a phase: the most of its channels' last runs."""
+        seen = [self.readings[name] for name in channels if name in self.readings]
+        if not seen:
+            return
+        last = seen[-1]
+        most = Reading(last.allocated, max(one.reserved for one in seen), max(one.peak for one in seen))
+        self.phases[phase] = most
+        log.info("phase", phase=phase, clips=clips, device=self._device, **_rounded(most))
 
     def _worked(self, component_id: str, work_gb: float) -> None:
         need = self._needs.get(component_id)

@@ -37,7 +37,7 @@ class Figure(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     gb: float = Field(ge=0)
-    work_gb: float = Field(0.0, ge=0)
+    work_gb: float = Field(default=0.0, ge=0)
 
 
 class _Kept(BaseModel):

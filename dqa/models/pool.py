@@ -111,6 +111,11 @@ class ModelPool:
             self._residency.drop(component_id)
         self._on_cpu.clear()
 
+    @property
+    def moved(self) -> bool:
+        """Whether a component was put on the CPU."""
+        return bool(self._on_cpu)
+
     def free(self) -> None:
         """Gives back memory that nothing uses any more."""
         self._meter.free()
@@ -123,7 +128,7 @@ class ModelPool:
         if component.loader in FOUND:
             if component.id in self._on_cpu:
                 component = component.model_copy(update={"arguments": {**component.arguments, "device": "cpu"}})
-            return _function(FOUND[component.loader])(component, self._settings or load_settings({}))
+            return _function(FOUND[str(component.loader)])(component, self._settings or load_settings({}))
         if component.loader in SNAPSHOTS:
             from dqa.models.snapshot import snapshot
 

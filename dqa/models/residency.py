@@ -73,22 +73,23 @@ class Residency:
     def enter(self, needed: Collection[str], kept: Collection[str] = ()) -> None:
         """A phase begins: what it neither uses nor keeps is evicted; what it uses stays until the next."""
         self._needed = frozenset(needed)
-        for name in self.here:
-            if name not in needed and name not in kept:
-                self.evict(name)
+        gone = [self._out(name) for name in self.here if name not in needed and name not in kept]
+        if gone:
+            self._meter.free()
 
     def evict(self, name: str) -> None:
         """Takes a component off the device; a no-op when it is not there. Host memory keeps it where it can."""
-        thing = self._here.pop(name, None)
-        if thing is None:
-            return
+        if name in self._here:
+            self._out(name)
+            self._meter.free()
+
+    def _out(self, name: str) -> None:
+        thing = self._here.pop(name)
         forget = getattr(thing, "forget", None)
         if callable(forget):
             forget()
         kept = self._shelf.put(name, thing, self._gb(name))
         log.info("evicted", component=name, kept_in_host_memory=kept)
-        del thing, forget
-        self._meter.free()
 
     def drop(self, name: str) -> None:
         """Takes a component off the device and out of host memory."""

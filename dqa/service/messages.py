@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
 
 from dqa.config import Settings
+from dqa.record import ChannelName
 
 MAX_LINE = 64 * 1024
 
@@ -48,6 +49,14 @@ class LoadFailed(_Message):
     problem: dict[str, JsonValue]
 
 
+class Held(_Message):
+    """What the device held in a channel's last run, in bytes."""
+
+    allocated: int = Field(ge=0)
+    reserved: int = Field(ge=0)
+    peak: int = Field(ge=0)
+
+
 class Ran(_Message):
     """A job is over, in whatever way."""
 
@@ -55,6 +64,7 @@ class Ran(_Message):
     job: str
     seconds: float = Field(ge=0)
     peak_rss_bytes: int = Field(ge=0)
+    memory: dict[ChannelName, Held] = Field(default_factory=dict[ChannelName, Held])
 
 
 Upward = Annotated[Ready | LoadFailed | Ran, Field(discriminator="event")]

@@ -29,6 +29,12 @@ class Metrics:
         self.peak_rss = Gauge(
             "dqa_worker_peak_rss_bytes", "Most memory a worker has held", ["worker"], registry=self.registry
         )
+        self.memory = Gauge(
+            "dqa_channel_memory_bytes",
+            "What the device held in a channel's last run (allocated, reserved, peak); a CPU: resident memory",
+            ["channel", "kind"],
+            registry=self.registry,
+        )
         for outcome in ("done", "failed", "cancelled"):
             self.jobs.labels(outcome)
 

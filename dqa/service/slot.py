@@ -152,3 +152,6 @@ class WorkerSlot(threading.Thread):
             self.ready, self.fault, self._failures = True, None, 0
         else:
             self._metrics.seconds.observe(message.seconds)
+            for channel, held in message.memory.items():
+                for kind, amount in held:
+                    self._metrics.memory.labels(channel, kind).set(amount)

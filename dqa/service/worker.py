@@ -14,18 +14,20 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, Unpack, cast
+from typing import TYPE_CHECKING, Any, Protocol, Unpack, cast, runtime_checkable
 
 import structlog
 from pydantic import JsonValue
 
 from dqa.config import Settings
 from dqa.errors import Cancelled, DQAError, InsufficientMemory
+from dqa.models import device
+from dqa.models.meter import GB, Reading
 from dqa.record import ChannelName, EvaluationRecord
 from dqa.service import logs
 from dqa.service.lease import LEASE_S, Lease
 from dqa.service.lineage import die_with_parent, identity
-from dqa.service.messages import LoadFailed, Ran, Ready, WorkerConfig
+from dqa.service.messages import Held, LoadFailed, Ran, Ready, WorkerConfig
 from dqa.service.problems import internal, problem_of
 from dqa.store import LeasedJob, Store
 
@@ -44,6 +46,19 @@ class EvaluatorLike(Protocol):
     def load(self) -> None: ...
 
     def evaluate(self, media: Path, prompt: str, **options: Unpack[Options]) -> EvaluationRecord: ...
+
+
+@runtime_checkable
+class MeasuringLike(Protocol):
+    """An evaluator that knows what the device holds, and can let go of it."""
+
+    @property
+    def readings(self) -> dict[ChannelName, Reading]: ...
+
+    @property
+    def on_device(self) -> bool: ...
+
+    def release(self) -> None: ...
 
 
 class Worker:
@@ -78,6 +93,7 @@ class Worker:
         while True:
             job = self._next()
             if job is None:
+                self._give_way()
                 time.sleep(_IDLE_S)
             else:
                 self._work(job)
@@ -106,7 +122,30 @@ class Worker:
             except Exception:
                 log.exception("evaluation crashed", job=job.id)
                 self.store.jobs.fail(job.id, self.owner, internal())
-        self._tell(Ran(job=job.id, seconds=time.perf_counter() - began, peak_rss_bytes=_peak_rss()))
+        seconds = time.perf_counter() - began
+        self._tell(Ran(job=job.id, seconds=seconds, peak_rss_bytes=_peak_rss(), memory=self._memory()))
+
+    def _memory(self) -> dict[ChannelName, Held]:
+        """What the device held, for an evaluator that measures it."""
+        if not isinstance(self._evaluator, MeasuringLike):
+            return {}
+        readings = self._evaluator.readings.items()
+        return {
+            name: Held(
+                allocated=round(one.allocated * GB), reserved=round(one.reserved * GB), peak=round(one.peak * GB)
+            )
+            for name, one in readings
+        }
+
+    def _give_way(self) -> None:
+        """A training that has begun has the device alone: models that idle on a GPU would take its memory."""
+        if (
+            isinstance(self._evaluator, MeasuringLike)
+            and self._evaluator.on_device
+            and device.training(self.settings.home)
+        ):
+            log.info("the device is given to the training")
+            self._evaluator.release()
 
     def _do(self, job: LeasedJob, progress: Callable[[str, float], None]) -> None:
         if "calibration" in job.request:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from dqa.models.copies import Copies
 from dqa.models.profiles import Component
 from dqa.models.proxyclip.checkpoint import load_model, load_tokenizer
 from dqa.models.snapshot import identity
@@ -31,12 +32,17 @@ class DenseClip:
     def __init__(self, model: Any, tokenizer: Any, identity: ModelIdentity | None = None) -> None:
         self.identity = identity
         self.model = model
+        self._copies = Copies(model)
         self.tokenizer = tokenizer
         self.patch = int(model.config.vision_config.patch_size)
         self.device: torch.device = model.device
         self.dtype: torch.dtype = model.dtype
         # The background's words come with every picture, and each is eighty sentences long.
         self._remembered = lru_cache(maxsize=_REMEMBERED)(self._word)
+
+    def to(self, device: str) -> None:
+        """Moves the weights."""
+        self._copies.to(device)
 
     def word(self, word: str, templates: Sequence[str]) -> Tensor:
         """d float32, L2-normalised: the mean of the normalised vectors of the templates filled with a word.

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from dqa.errors import ModelUnavailable
+from dqa.models.copies import Copies
 from dqa.models.profiles import Component
 from dqa.models.proxyclip.checkpoint import load_model
 from dqa.models.snapshot import identity
@@ -34,11 +35,16 @@ class PatchFeatures:
     def __init__(self, model: Any, identity: ModelIdentity | None = None) -> None:
         self.identity = identity
         self.model = model
+        self._copies = Copies(model)
         size = model.config.patch_size
         self.patch = int(size if isinstance(size, int) else size[0])
         # Before the patches come the class token and the registers, if there are any.
         self._before = 1 + int(getattr(model.config, "num_register_tokens", 0))
         self._wanted = _KINDS[model.config.model_type][2]
+
+    def to(self, device: str) -> None:
+        """Moves the weights."""
+        self._copies.to(device)
 
     @torch.inference_mode()
     def features(self, pixels: Tensor) -> tuple[Tensor, tuple[int, int]]:

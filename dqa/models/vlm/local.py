@@ -31,6 +31,9 @@ log = structlog.get_logger(__name__)
 LEAST_MASS = 0.01
 """P(yes) + P(no) below which the model said neither."""
 
+TOKENS_AT_ONCE = 1024
+"""As :data:`dqa.models.vlm.local_prefix.TOKENS_AT_ONCE`, which can't be read without loading torch."""
+
 LONGEST_ANSWER = 1024
 """Most tokens of a written answer."""
 
@@ -42,14 +45,22 @@ class LocalModel:
         model: a transformers image-text-to-text model in evaluation mode.
         chat: builds its inputs.
         identity: how a record names it.
+
+    Attributes:
+        batch: most tokens of questions that go through at once; the frames before them go in one piece.
+        full_batch: that while there is memory.
     """
+
+    full_batch = TOKENS_AT_ONCE
 
     def __init__(self, model: Any, chat: Chat, identity: ModelIdentity) -> None:
         self.identity = identity
+        self.batch = self.full_batch
         self._model = model
         self._chat = chat
         self._forms = {token: text for text, token in chat.tokenizer.get_vocab().items() if side(text) is not None}
         self._kept: tuple[str, Any] | None = None
+        self._copies: Any = None
         if {side(text) for text in self._forms.values()} != {True, False}:
             raise ModelUnavailable("the model's tokenizer has no single token for yes and no", fix="use another model")
 
@@ -65,7 +76,7 @@ class LocalModel:
             return []
         suffixes = [self._chat.suffix(question, len(images)) for question in questions]
         with self._within_memory():
-            found = last_logits(self._model, self._prefix(images), suffixes)
+            found = last_logits(self._model, self._prefix(images), suffixes, self._at_once())
             return [self._answer(logits) for logits in found]
 
     def write(self, images: Sequence[Image], instruction: str, schema: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -81,6 +92,25 @@ class LocalModel:
     def forget(self) -> None:
         """Frees what is kept of the last clip."""
         self._kept = None
+
+    def smaller_batch(self) -> bool:
+        """Fewer questions at once from now on, then each on its own; False when that is so already."""
+        if self.batch <= 1:
+            return False
+        self.batch = self.batch // 4 if self.batch > 64 else 1
+        return True
+
+    def to(self, device: str) -> None:
+        """Moves the weights; what is kept of the last clip goes."""
+        from dqa.models.copies import Copies
+
+        self.forget()
+        self._copies = self._copies or Copies(self._model)
+        self._copies.to(device)
+
+    def _at_once(self) -> int | None:
+        """None: as many as usual."""
+        return None if self.batch == self.full_batch else self.batch
 
     @contextmanager
     def _within_memory(self) -> Generator[None]:

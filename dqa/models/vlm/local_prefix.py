@@ -63,10 +63,20 @@ def prefill(model: Any, inputs: dict[str, Any]) -> Prefix:
     return Prefix(output.past_key_values, int(inputs["input_ids"].shape[1]), shift)
 
 
-def last_logits(model: Any, prefix: Prefix, suffixes: Sequence[Sequence[int]]) -> Iterator[Tensor]:
-    """For each continuation of the prefix the logits of the token after it: (vocabulary,), float32, in their order."""
+def last_logits(
+    model: Any, prefix: Prefix, suffixes: Sequence[Sequence[int]], at_once: int | None = None
+) -> Iterator[Tensor]:
+    """For each continuation of the prefix the logits of the token after it: (vocabulary,), float32, in their order.
+
+    Args:
+        at_once: most question tokens in one pass, default :data:`TOKENS_AT_ONCE`; 0: each question on its own.
+    """
     together = prefix.plain and model.config.get_text_config()._attn_implementation in ("sdpa", "eager")
-    for group in _groups(suffixes) if together else [[suffix] for suffix in suffixes]:
+    for group in (
+        _groups(suffixes, TOKENS_AT_ONCE if at_once is None else at_once)
+        if together
+        else [[suffix] for suffix in suffixes]
+    ):
         with torch.inference_mode():
             yield from _run(model, prefix, group)
 
@@ -125,10 +135,10 @@ def _positions(model: Any, prefix: Prefix, places: Tensor) -> Tensor:
     return placed if prefix.shift is None else (placed + prefix.shift)[None].expand(3, -1, -1)
 
 
-def _groups(suffixes: Sequence[Sequence[int]]) -> Iterator[list[Sequence[int]]]:
+def _groups(suffixes: Sequence[Sequence[int]], most: int) -> Iterator[list[Sequence[int]]]:
     group: list[Sequence[int]] = []
     for suffix in suffixes:
-        if group and sum(map(len, group)) + len(suffix) > TOKENS_AT_ONCE:
+        if group and sum(map(len, group)) + len(suffix) > most:
             yield group
             group = []
         group.append(suffix)
