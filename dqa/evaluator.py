@@ -11,6 +11,7 @@ from typing import Unpack
 
 import structlog
 
+import dqa
 from dqa.acceptance.apply import Fits, as_recorded, in_force
 from dqa.channels.contract import RewardSource
 from dqa.clip.clip import Clip
@@ -186,7 +187,7 @@ class Evaluator:
         clip.timings["total"] = sum(clip.timings.values())
         clip.tell("done", 1.0)
         memory = residence.memory_of(self.profile.device, self._declared, clip.memory)
-        return Evaluation(record_of(clip, self.profile, self.settings, memory), clip.observation)
+        return Evaluation(record_of(clip, self.profile, self.settings, memory, dqa.__version__), clip.observation)
 
     def _judge(self, clips: Sequence[Underway]) -> None:
         """Every channel's answer on every clip, a phase after the other."""

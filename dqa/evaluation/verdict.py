@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 
 from pydantic import JsonValue
 
-import dqa
 from dqa.acceptance.apply import calibrated
 from dqa.config import Settings
 from dqa.evaluation.request import CHANNELS, Underway
@@ -17,11 +16,14 @@ from dqa.synthesis import WEIGHTS, synthesise
 from dqa.taste import channel_weights
 
 
-def record_of(clip: Underway, profile: Profile, settings: Settings, memory: dict[str, JsonValue]) -> EvaluationRecord:
+def record_of(
+    clip: Underway, profile: Profile, settings: Settings, memory: dict[str, JsonValue], version: str
+) -> EvaluationRecord:
     """The verdict on a clip that every channel has answered for.
 
     Args:
         memory: what the record says of it.
+        version: of DQA.
     """
     request, observation = clip.request, clip.observation
     own = channel_weights.usable(request.taste, profile.name) if settings.adaptive_weights else None
@@ -53,7 +55,7 @@ def record_of(clip: Underway, profile: Profile, settings: Settings, memory: dict
             f"scores of profile {profile.name} are not comparable with another profile's",
         ),
         reproduce=Reproduce(
-            dqa_version=dqa.__version__,
+            dqa_version=version,
             media=request.media_name,
             sha256=observation.media.sha256,
             prompt=request.prompt.text,
