@@ -81,10 +81,11 @@ def _fetch(
         for made in orders:
             component = made.component
             progress.item(component.id)
-            if not quiet:
-                say(_announced(made))
             try:
-                fetched.append((made, fetch(made, settings.home, progress.stage)))
+                now = order(component, settings.home)  # another component may have brought the same files by now
+                if not quiet:
+                    say(_announced(now))
+                fetched.append((now, fetch(now, settings.home, progress.stage)))
             except DQAError as error:
                 failed.append(error)
                 progress.done("not pulled")
