@@ -9,8 +9,9 @@ from typing import Annotated, Any, Literal
 import typer
 
 from dqa.cli import calibrating as work
+from dqa.cli import calibrating_run as work_run
 from dqa.cli.options import AsJson, Home, ProfileName
-from dqa.cli.output import emit, emit_json, one_line
+from dqa.cli.output import emit, emit_json, one_line, say
 from dqa.errors import UsageError
 
 app = typer.Typer(
@@ -106,7 +107,7 @@ def group(  # noqa: PLR0913, PLR0917 - a parameter an option
             )
         return 0
     if mode is None:
-        raise UsageError("calibrate needs a command", fix="say describe, compare, axes, or --mode")
+        raise UsageError("calibrate needs a command", fix="say describe, compare, run, axes, or --mode")
     common = work.Common(axes, profile, home, run_tag, analysis_dir)
     if mode == "describe":
         return _describe(common, reference, as_json=as_json)
@@ -162,6 +163,81 @@ def compare(  # noqa: PLR0913, PLR0917 - a parameter an option
     return _compare(common, work.Against(reference, ref_desc, ref_desc_file), making, as_json=as_json)
 
 
+@app.command("run")
+def run(  # noqa: PLR0913, PLR0917 - a parameter an option
+    workflow: Annotated[Path, typer.Option("--workflow", metavar="FILE", help="A ComfyUI workflow in API format.")],
+    reference: Reference = None,
+    ref_desc: RefDesc = None,
+    ref_desc_file: RefDescFile = None,
+    prompt: Annotated[
+        str | None,
+        typer.Option(
+            "--prompt", metavar="TEXT", help="The prompt to begin with; default the description.", show_default=False
+        ),
+    ] = None,
+    negative: Negative = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            "--seed", metavar="N", help="Seed while searching; default the workflow's own.", show_default=False
+        ),
+    ] = None,
+    editor: Annotated[work_run.EditorName, typer.Option("--editor", help="Who corrects the prompt.")] = "rules",
+    editor_url: Annotated[
+        str | None,
+        typer.Option(
+            "--editor-url", metavar="URL", help="--editor llm: its endpoint. [DQA_VLM_URL]", show_default=False
+        ),
+    ] = None,
+    editor_model: Annotated[
+        str | None,
+        typer.Option(
+            "--editor-model", metavar="NAME", help="--editor llm: its model. [DQA_VLM_MODEL]", show_default=False
+        ),
+    ] = None,
+    target: Annotated[
+        float, typer.Option("--target", metavar="SCORE", min=0, max=1, help="Overall score to reach.")
+    ] = 0.9,
+    patience: Annotated[
+        int, typer.Option("--patience", metavar="N", min=1, help="Corrections without gain before it stops.")
+    ] = 4,
+    max_iters: Annotated[int, typer.Option("--max-iters", metavar="N", min=0, max=1000, help="Most corrections.")] = 25,
+    pairs: Annotated[bool, typer.Option("--pairs", help="Correct two independent mismatches at once.")] = False,
+    vary_seeds: Annotated[
+        int,
+        typer.Option("--vary-seeds", metavar="N", min=0, max=100, help="Further seeds, once the target is reached."),
+    ] = 0,
+    axes: AxesFile = None,
+    run_tag: RunTag = None,
+    analysis_dir: AnalysisDir = None,
+    profile: ProfileName = None,
+    url: ComfyUrl = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> int:
+    """Correct a prompt, one axis at a time, until the picture comes near enough to the reference.
+
+    Greedy: the worst axis first (mismatch before partial), always from the best prompt so far, the seed kept; what
+    makes neither figure worse and one better is kept, the rest is taken back; another wording before an axis is left.
+    It stops without mismatches at the target, after --patience corrections without gain, or after --max-iters.
+
+    Every step is in log.jsonl, in the folder run_TAG of --analysis-dir (default calibrate/runs in the state folder),
+    with the pictures, result.json and report.html. With the same --run-tag a run that was ended goes on from there.
+    Exit code 1: the target was not reached.
+    """
+    from dqa.calibrate.climb import Rules
+
+    rules = Rules(target, patience, max_iters, pairs)
+    how = work_run.Climbing(workflow, prompt, negative, seed, url, editor, editor_url, editor_model, rules, vary_seeds)
+    common = work.Common(axes, profile, home, run_tag, analysis_dir)
+    result = work_run.climb(common, work.Against(reference, ref_desc, ref_desc_file), how)
+    if as_json:
+        emit_json(result)
+    else:
+        _tell_run(result)
+    return 0 if result["target_reached"] else 1
+
+
 @app.command("axes")
 def list_axes(axes: AxesFile = None, as_json: AsJson = False) -> int:
     """List the axes: what each means, and how a prompt can say it."""
@@ -205,3 +281,14 @@ def _tell(report: Mapping[str, Any]) -> None:
     score = "none" if overall is None else f"{overall:.3f}"
     emit(f"overall {score}, {report['mismatch_count']} mismatches, {report['unjudged_count']} axes not judged")
     work.say_notes(report)
+
+
+def _tell_run(result: Mapping[str, Any]) -> None:
+    from dqa.calibrate.run_summary import REASONS
+
+    best, first = result["best"], result["first"]
+    for gain in result["attribution"]:
+        emit(one_line(f"{gain['delta_overall']:+.3f} {gain['axis']}: {gain['wording']}"))
+    emit(f"overall {first['overall_score']:.3f} -> {best['overall_score']:.3f}, {best['mismatch_count']} mismatches")
+    emit(one_line(best["prompt"]))
+    say(f"{REASONS[result['reason']]} See {result['report']}")

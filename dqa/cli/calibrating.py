@@ -14,6 +14,7 @@ from dqa.cli import runtime
 from dqa.cli.output import say
 from dqa.config import Settings
 from dqa.errors import InputError, UsageError
+from dqa.prompt import check_prompt
 
 if TYPE_CHECKING:
     from dqa.calibrate.axes import Axes
@@ -170,7 +171,7 @@ def _picture(bench: Bench, making: Making, folder: Path | None) -> Generator[Vie
         return
     with generator(making.workflow, bench.settings) as made, tempfile.TemporaryDirectory(prefix="dqa-") as scratch:
         target = (folder or Path(scratch)) / f"calib_{bench.tag}"
-        file = made.make(making.prompt or "", making.negative, making.seed, target)
+        file = made.make(check_prompt(making.prompt or ""), making.negative, making.seed, target)
         yield look_at(file, bench.settings)
 
 

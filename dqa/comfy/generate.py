@@ -34,6 +34,15 @@ class ComfyGenerator:
     timeout_s: float = 3600.0
     most_bytes: float = 2e9
 
+    @property
+    def seed(self) -> int | None:
+        """The seed that the workflow itself has; None without a slot for it."""
+        for slot in self.slots.seed[:1]:
+            node, _, name = slot.partition(".")
+            value = self.workflow.nodes[node].widgets.get(name)
+            return value if isinstance(value, int) and not isinstance(value, bool) else None
+        return None
+
     def make(self, prompt: str, negative: str | None, seed: int | None, target: Path, name: str | None = None) -> Path:
         """Generates, and puts the first picture or video at ``target`` with the suffix it has.
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from PIL import Image as Pictures
 
+from dqa.clip.frame import Image
 from tests.comfy import standin
 
 Floats = np.ndarray[Any, np.dtype[np.float32]]
@@ -44,16 +45,21 @@ class Painter(standin.StandIn):
         prompt, seed = graph["1"]["inputs"]["value"], graph["3"]["inputs"]["value"]
         self.prompts.append(prompt)
         self.seeds.append(seed)
-        picture = _value(graph, graph["9"]["inputs"]["images"])
-        if self.light:
-            for words, change in LIGHT:
-                picture = change(picture) if re.search(words, prompt, re.IGNORECASE) else picture
         self.counter += 1
         name = f"img_{self.counter:05}_.png"
         out = io.BytesIO()
-        Pictures.fromarray((picture.clip(0, 1) * 255).astype(np.uint8)).save(out, "PNG")
+        Pictures.fromarray(paint(graph, light=self.light)).save(out, "PNG")
         self.files[name] = out.getvalue()
         return {"9": {"images": [{"filename": name, "subfolder": "dqa", "type": "output"}]}}
+
+
+def paint(graph: dict[str, Any], *, light: bool) -> Image:
+    """The picture that a workflow makes; with ``light`` the words of :data:`LIGHT` are obeyed, too."""
+    picture = _value(graph, graph["9"]["inputs"]["images"])
+    for words, change in LIGHT if light else ():
+        if re.search(words, graph["1"]["inputs"]["value"], re.IGNORECASE):
+            picture = change(picture)
+    return (picture.clip(0, 1) * 255).astype(np.uint8)
 
 
 def _value(graph: dict[str, Any], given: Any) -> Any:
