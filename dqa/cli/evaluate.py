@@ -72,7 +72,7 @@ def command(  # noqa: PLR0913, PLR0917 - a parameter an option
     if judged:
         _show(judged, as_json=as_json, alone=len(media) == 1)
         if report is not None:
-            _write_report(report, judged, quiet=quiet)
+            _write_report(report, judged, settings, quiet=quiet)
     if failure:
         return failure
     if any(_is_below(item.record.grade, fail_below) for item in judged):
@@ -154,11 +154,14 @@ def _names(judged: Sequence[_Judged]) -> list[str]:
     return [str(item.media) if names.count(item.media.name) > 1 else item.media.name for item in judged]
 
 
-def _write_report(out: Path, judged: Sequence[_Judged], *, quiet: bool) -> None:
+def _write_report(out: Path, judged: Sequence[_Judged], settings: Settings, *, quiet: bool) -> None:
+    from dqa.acceptance.apply import in_force
     from dqa.report.files import write_text
     from dqa.report.render import render_views
 
-    write_text(out, render_views([item.view for item in judged if item.view is not None]))
+    kept = in_force(settings.home, settings.profile).calibration
+    calibrations = {settings.profile: kept.content} if kept else {}
+    write_text(out, render_views([i.view for i in judged if i.view is not None], calibrations=calibrations))
     if not quiet:
         say(f"report written to {out}.")
 

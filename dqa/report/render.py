@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from dqa.acceptance.content import Calibration
 from dqa.report import words
+from dqa.report.anchors import scales
 from dqa.report.compare import in_words, ranked
 from dqa.report.curves import HEIGHT, WIDTH, curves
 from dqa.report.filters import FILTERS
@@ -38,8 +40,16 @@ def render(evaluations: Sequence[Evaluation], *, title: str = "") -> str:
     return render_views([clip_view(evaluation) for evaluation in evaluations], title=title)
 
 
-def render_views(views: Sequence[ClipView], *, title: str = "") -> str:
-    """:func:`render` of what :func:`~dqa.report.view.clip_view` kept, for many clips in little memory."""
+def render_views(
+    views: Sequence[ClipView], *, title: str = "", calibrations: Mapping[str, Calibration] | None = None
+) -> str:
+    """:func:`render` of what :func:`~dqa.report.view.clip_view` kept, for many clips in little memory.
+
+    Args:
+        views: at least one.
+        title: of the page; default the clips' names or number.
+        calibrations: by profile, for what scores look like; one that a record was not made under is not shown.
+    """
     if not views:
         raise ValueError("a report needs at least one evaluation")
     best_first = ranked(views, [view.record for view in views])
@@ -56,12 +66,23 @@ def render_views(views: Sequence[ClipView], *, title: str = "") -> str:
             apart=_apart(best_first),
             comparison=comparison([view.record for view in best_first]),
             profiles={view.record.profile: words.profile_words(view.record.profile) for view in best_first},
+            scales=scales(_calibrated_by(best_first), calibrations or {}),
             plot=(WIDTH, HEIGHT),
             words=words,
             scale=words.scale(),
             curves=curves,
         )
     )
+
+
+def _calibrated_by(views: Sequence[ClipView]) -> dict[str, int | None]:
+    """The calibration's version of each profile; clips from before a calibration and after show the newest."""
+    found: dict[str, int | None] = {}
+    for view in views:
+        used = view.record.reproduce.calibration
+        known = [version for version in (found.get(view.record.profile), used and used.version) if version]
+        found[view.record.profile] = max(known, default=None)
+    return found
 
 
 def _title(views: Sequence[ClipView]) -> str:

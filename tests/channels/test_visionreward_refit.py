@@ -1,32 +1,20 @@
-"""Weights of VisionReward's checklist from choices: found where choosers have their own, refused where nothing is shown."""
+"""Weights of VisionReward's checklist from choices: found where choosers have their own, else refused."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dqa.acceptance.apply import fingerprint
-from dqa.acceptance.content import ChecklistWeights, Figure, KindWeights
-from dqa.acceptance.shelf import Kept
-from dqa.acceptance.unfitted import unfitted_axes, unfitted_score
-from dqa.channels.contract import EvaluationContext
-from dqa.channels.visionreward.answers import Answers, Array, answers_of
-from dqa.channels.visionreward.asked import AskedVisionReward
+from dqa.channels.visionreward.answers import Answers, Array
 from dqa.channels.visionreward.axes import AXES
 from dqa.channels.visionreward.checklist import Checklist, checklist
 from dqa.channels.visionreward.refit import LEAST, AnsweredChoice, fitted_weights, refit
-from dqa.channels.visionreward.reweighed import questions_hash, reweighed
-from dqa.models.roles import YesNo
-from dqa.record import ModelIdentity
+from dqa.channels.visionreward.reweighed import reweighed
 
 VIDEO = checklist("video")
 PUBLISHED = np.array([question.weight for question in VIDEO.questions])
-JUDGE = ModelIdentity(id="judge", licence="MIT")
-NONE = Figure(before=0, after=0, low=0, high=0)
 
 
 def own_weights(seed: int = 1) -> Array:
@@ -134,5 +122,3 @@ def test_weights_stay_positive_and_sum_to_what_they_did_on_each_axis(seed: int, 
     for name in AXES:
         rows = np.array([q.axis == name for q in VIDEO.questions])
         assert weights[rows].sum() == pytest.approx(PUBLISHED[rows].sum(), rel=1e-6)
-
-

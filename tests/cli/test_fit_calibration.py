@@ -14,8 +14,9 @@ from dqa.acceptance.shelf import calibrations
 from dqa.config import Settings
 from dqa.record import UNCALIBRATED, EvaluationRecord
 from dqa.store import Store
+from tests.acceptance.world import a_map, calibration
 from tests.cli.conftest import Outcome, Run, sentence
-from tests.conftest import CLIPS, real_clips
+from tests.conftest import CLIPS
 from tests.report.example import example
 
 Rate = Callable[..., Path]
@@ -201,30 +202,30 @@ def test_records_in_files_and_clips_are_rated_too(cli: Run, clip: Callable[[str]
 
 
 @pytest.mark.slow
-def test_real_clips_are_rated_graded_and_reproduced_under_their_calibration(shell: Run, tmp_path: Path) -> None:
+def test_real_clips_are_rated_graded_and_reproduced_under_their_calibration(
+    shell: Run, home: Path, tmp_path: Path
+) -> None:
     rated = [line for line in (CLIPS / "manifest.jsonl").read_text().splitlines() if '"human"' in line]
     path = tmp_path / "ratings.jsonl"
     path.write_text("\n".join(line.replace('"file": "', f'"file": "{CLIPS}/') for line in rated))
-    home = tmp_path / "home"
     fitted = shell("models", "fit-calibration", path, "--rating-key", "human.overall", "--json", "--quiet")
     assert fitted.code == 0, fitted.err
     assert fitted.json["version"] is None
     assert "at least 3" in fitted.json["channels"]["benchmark"]["refused"]
     shelf = calibrations(home, "embedded")
-    clip = next(c for c in real_clips() if c.id == "wan21_04_base")
-    plain = shell("evaluate", clip.path, "--prompt", clip.prompt, "--json", "--quiet").json
-    judge = EvaluationRecord.model_validate(plain).channels["benchmark"].model
-    from tests.acceptance.world import a_map, calibration
-
-    shelf.add(calibration(benchmark=a_map(fingerprint(judge))))
-    done = shell("evaluate", clip.path, "--prompt", clip.prompt, "--json", "--quiet", "--report", tmp_path / "r.html")
+    plain = next(r for r in Store.open(Settings(home=home)).list_records() if "cogvideox_0" in r.reproduce.media)
+    own = plain.channels["benchmark"]
+    shelf.add(calibration(benchmark=a_map(fingerprint(own.model))))
+    page = tmp_path / "r.html"
+    done = shell("evaluate", plain.reproduce.media, "--prompt", plain.prompt, "--json", "--quiet", "--report", page)
     record = done.json
     assert record["reproduce"]["calibration"]["version"] == 1
-    assert record["channels"]["benchmark"]["raw"][UNCALIBRATED] == plain["channels"]["benchmark"]["score"]
-    assert "benchmark (from 50 ratings)" in (tmp_path / "r.html").read_text()
+    assert record["channels"]["benchmark"]["raw"][UNCALIBRATED] == own.score
+    assert record["channels"]["benchmark"]["score"] == a_map().curve(own.score or 0.0)
+    assert "benchmark (from 50 ratings)" in page.read_text()
+    assert "Calibrated scores (version 1)" in page.read_text()
     shell("models", "fit-calibration", "--reset")
-    for each in (plain, record):
-        assert "identical" in shell("reproduce", each["id"], "--quiet").out
+    assert "identical" in shell("reproduce", record["id"], "--quiet").out
     (shelf.folder / "0001.json").unlink()
     gone = shell("reproduce", record["id"], "--quiet")
     assert gone.code == 3
