@@ -121,7 +121,7 @@ def test_cancel_ends_a_waiting_reader_at_once(clip: Clip, monkeypatch: pytest.Mo
     began = time.monotonic()
     with pytest.raises(Cancelled):
         next(clip.frames())
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 50, "the reader alone would wait for 60"
     with pytest.raises(Cancelled):
         next(clip.frames())
     assert children() == []

@@ -104,7 +104,7 @@ def test_an_orderly_stop_puts_the_job_back_and_a_restart_does_it(tmp_path: Path)
         workers = service.workers()
         began = time.monotonic()
         assert service.terminate() == 0
-        assert time.monotonic() - began < 6
+        assert time.monotonic() - began < 60
         assert not [w for w in workers if w.is_running()]
         service.start()
         assert service.ended(name)["grade"] == "B+"
@@ -129,7 +129,7 @@ def test_a_stop_ends_streams_and_waiting_requests(tmp_path: Path) -> None:
         assert service.terminate() == 0
         waiting.join()
         assert statuses == [202]
-        assert time.monotonic() - began < 8
+        assert time.monotonic() - began < 29, "it did not wait for the verdict"
 
 
 def test_not_ready_while_models_load(tmp_path: Path) -> None:
