@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from dqa.cli import runtime
+from dqa.cli import comfy_install, runtime
 from dqa.cli.options import AsJson, Home, Quiet
 from dqa.cli.output import emit, emit_json, one_line, say
 from dqa.cli.progress import make_progress
@@ -105,6 +105,9 @@ def run(  # noqa: PLR0913, PLR0917 - a parameter an option
         for file in files:
             emit(one_line(str(file)))
     return 0
+
+
+app.command("install")(comfy_install.command)
 
 
 def _binding(text: str) -> tuple[str, str]:

@@ -91,3 +91,17 @@ def test_what_can_t_be_compared_is_refused(service: RunningService, store: Store
     assert service.client.get("/v1/tuner/predictions", params={**params, "b": new_id("ev")}).status_code == 404
     assert service.client.get("/v1/tuner/predictions", params={**params, "b": "x" * 100}).status_code == 404
     assert service.client.get("/v1/tuner/predictions", params={"a": here}).status_code == 422
+
+
+def test_two_clips_can_be_asked_for_by_name(service: RunningService, store: Store) -> None:
+    a, b = (graded(store, "sent", smooth) for smooth in (0.9, 0.2))
+    pair = service.client.get("/v1/pairs/next", params={"user": "sent", "a": b, "b": a}).json()
+    assert (pair["a"]["id"], pair["b"]["id"]) == (b, a)
+    assert "opened for" in pair["why"]
+
+
+def test_a_named_pair_that_is_none_is_refused(service: RunningService, store: Store) -> None:
+    a, other = graded(store, "sent", 0.9), graded(store, "sent", 0.4, profile="remote-vlm")
+    for b, status in ((None, 404), (a, 422), (other, 422), (new_id("ev"), 404), ("../x", 404)):
+        asked = {"a": a, "b": b} if b else {"a": a}
+        assert service.client.get("/v1/pairs/next", params=asked).status_code == status, b

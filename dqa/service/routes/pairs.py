@@ -11,9 +11,10 @@ from pydantic import BaseModel, Field
 from dqa.errors import DQAError
 from dqa.ids import new_id
 from dqa.record import EvaluationRecord
+from dqa.service import answers
 from dqa.service.context import Service, ServiceDep
 from dqa.service.found import find_media
-from dqa.service.problems import EVERYWHERE, NoPair, documented
+from dqa.service.problems import EVERYWHERE, InvalidRequest, NoPair, documented
 from dqa.taste.ask import Pair
 
 router = APIRouter(prefix="/v1/pairs", tags=["choices"], responses=EVERYWHERE)
@@ -63,12 +64,16 @@ def next_pair(
         str | None,
         Query(max_length=8000, pattern=_SKIP, description="pairs not to ask about now, as `id~id,id~id`"),
     ] = None,
+    a: Annotated[str | None, Query(max_length=64, description="with `b`: ask about these two evaluations")] = None,
+    b: Annotated[str | None, Query(max_length=64)] = None,
 ) -> NextPair:
     """Of the newest 200 evaluations of the user and profile, two clips of one prompt if there are any.
 
     A user who graded nothing, or has chosen between all their pairs, is asked about the clips of the service's own
     default user. Asking changes nothing, and two calls may name the same pair.
     """
+    if a or b:
+        return _named(service, a or "", b or "")
     whose = user or service.settings.user
     offered = service.store.asking.pairs(
         whose,
@@ -83,8 +88,26 @@ def next_pair(
             fix="grade at least two clips, best of one prompt, then come back",
         )
     pair = next((pair for pair in offered if _can_be_shown(service, pair)), offered[0])
-    a, b = (_side(service.store.get_record(clip.id)) for clip in (pair.a, pair.b))
-    return NextPair(test_id=new_id("test"), a=a, b=b, left=secrets.choice(("a", "b")), why=_why(pair))
+    one, other = (_side(service.store.get_record(clip.id)) for clip in (pair.a, pair.b))
+    return _asked(one, other, _why(pair))
+
+
+def _named(service: Service, a: str, b: str) -> NextPair:
+    """The pair that was asked for by name, if it is one that can be chosen between."""
+    for evaluation in (a, b):
+        answers.check_id(evaluation)
+    one, other = (_side(service.store.get_record(evaluation)) for evaluation in (a, b))
+    if a == b:
+        raise InvalidRequest("a and b are the same evaluation", fix="name two")
+    if one.profile != other.profile:
+        raise InvalidRequest(
+            "the two were judged by different profiles, which are never compared", fix="evaluate both with one"
+        )
+    return _asked(one, other, "the two clips that this page was opened for")
+
+
+def _asked(a: Side, b: Side, why: str) -> NextPair:
+    return NextPair(test_id=new_id("test"), a=a, b=b, left=secrets.choice(("a", "b")), why=why)
 
 
 def _can_be_shown(service: Service, pair: Pair) -> bool:

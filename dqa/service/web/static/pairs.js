@@ -8,6 +8,9 @@ const REMEMBERED = 50;
 let coming = null; // a promise of the next pair
 const skipped = []; // pairs that were passed over on this visit, newest last
 
+const address = new URLSearchParams(location.search);
+let named = { a: address.get("a"), b: address.get("b") }; // the pair that this page was opened for comes first
+
 /**
  * A pair ready to be shown: {test_id, left, sides: [left, right], media: [left, right], why}. `sides` are as on the
  * screen; `left` is "a" or "b", whichever of the service's two is there. Throws a Refusal; type "no-pair" when there is none.
@@ -32,7 +35,9 @@ export function passOver(pair) {
 }
 
 async function fetchPair() {
-  const asked = await get("/v1/pairs/next", { user: viewer.user, profile: viewer.profile, skip: skipped.join(",") });
+  const query = { user: viewer.user, profile: viewer.profile, skip: skipped.join(","), ...named };
+  named = {};
+  const asked = await get("/v1/pairs/next", query);
   const sides = asked.left === "b" ? [asked.b, asked.a] : [asked.a, asked.b];
   const fetched = await Promise.allSettled(sides.map((side) => fetchMedia(side.id)));
   const failed = fetched.findIndex((one) => one.status === "rejected");
