@@ -28,7 +28,7 @@ from dqa.channels.contract import EvaluationContext
 from dqa.channels.registry import build_channel
 from dqa.channels.scales import soft_min
 from dqa.clip.frame import Image
-from dqa.errors import UnavailableError
+from dqa.errors import Cancelled, InsufficientMemory, UnavailableError
 from dqa.measure.observation import Observation
 from dqa.models.profiles import ChannelSpec, load_profile
 from dqa.models.roles import YesNo
@@ -329,6 +329,35 @@ def test_without_the_judge_what_is_measured_stands() -> None:
     for name in ASKED:
         assert result.dimensions[name].status == "unavailable"
         assert "endpoint" in result.dimensions[name].reason
+
+
+class Moody(Judge):
+    """A judge that fails on the windows, in a way of its own."""
+
+    def __init__(self, trouble: Exception) -> None:
+        super().__init__(GOOD)
+        self.trouble = trouble
+
+    def ask(self, images: Sequence[Image], questions: Sequence[str]) -> list[YesNo | None]:
+        if "two seconds" in questions[0]:
+            raise self.trouble
+        return super().ask(images, questions)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "status"), [(UnavailableError("it went away"), "unavailable"), (ZeroDivisionError(), "failed")]
+)
+def test_trouble_in_one_dimension_costs_it_alone(trouble: Exception, status: str) -> None:
+    result = judged(Moody(trouble))
+    assert result.dimensions is not None
+    assert result.dimensions["instance_preservation"].status == status
+    assert result.dimensions["human_clothes"].score == pytest.approx(0.9)
+
+
+def test_memory_that_runs_out_and_a_wish_to_stop_are_passed_on() -> None:
+    for trouble in (InsufficientMemory("no room"), MemoryError(), Cancelled("stop")):
+        with pytest.raises(type(trouble)):
+            judged(Moody(trouble))
 
 
 def test_blank_frames_and_images_are_no_ground_for_answers() -> None:

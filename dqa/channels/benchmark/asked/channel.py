@@ -8,21 +8,24 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import structlog
 from pydantic import JsonValue
 
-from dqa.channels.benchmark.asked.asking import Asking
+from dqa.channels.benchmark.asked.asking import Asked, Asking
 from dqa.channels.benchmark.asked.dimensions import ASKED, ASKED_ASPECTS
 from dqa.channels.benchmark.view import Finding, abstain
 from dqa.channels.contract import Channel, ChannelFacts, EvaluationContext
 from dqa.channels.registry import build_channel
 from dqa.channels.scales import soft_min
-from dqa.errors import UnavailableError
+from dqa.errors import Cancelled, DQAError, InsufficientMemory
 from dqa.measure.observation import Observation
 from dqa.models.pool import ModelPool
 from dqa.models.profiles import ChannelSpec
 from dqa.models.vlm.safety import FRAME_QUESTION
 from dqa.prompt.parse import Prompt
 from dqa.record import ChannelResult, Dimension, Evidence, ModelIdentity
+
+log = structlog.get_logger(__name__)
 
 _WEAK = 0.7
 _STATED = 0.6
@@ -102,9 +105,26 @@ def _found(asking: Asking) -> tuple[bool, dict[str, Finding]]:
             # No answer can be trusted then, neither the good nor the bad ones: what is measured alone counts.
             silent = abstain("text for the judge is suspected in the picture, so that no answer counts")
             return True, dict.fromkeys(ASKED, silent)
-        return spoken_to, {name: one.measure(asking) for name, one in ASKED.items()}
-    except UnavailableError as error:  # the measured dimensions stand without the judge
+    except (Cancelled, InsufficientMemory):
+        raise
+    except DQAError as error:  # the measured dimensions stand without the judge
         return spoken_to, dict.fromkeys(ASKED, Finding(None, None, error.public(), status="unavailable"))
+    return spoken_to, {name: _guarded(name, one, asking) for name, one in ASKED.items()}
+
+
+def _guarded(name: str, one: Asked, asking: Asking) -> Finding:
+    """A dimension's verdict; a fault in one must not cost the others theirs. Memory that runs out is not its fault."""
+    try:
+        return one.measure(asking)
+    except (Cancelled, InsufficientMemory, MemoryError):
+        raise
+    except DQAError as error:
+        return Finding(None, None, error.public(), status="unavailable")
+    except Exception as error:
+        if type(error).__name__ == "OutOfMemoryError":  # torch's, which need not be installed
+            raise
+        log.exception("dimension failed", dimension=name)
+        return Finding(None, None, f"it failed with {type(error).__name__}; see the log", status="failed")
 
 
 def _folded(measured: ChannelResult, asked: list[float]) -> float | None:
