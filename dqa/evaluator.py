@@ -104,7 +104,13 @@ class Evaluator:
             self.pool.enter(phase.components, phase.kept)
             for component in phase.components:
                 if self.profile.component(component).loader is not None:  # the language model of taste loads itself
-                    self.pool.get(component)
+                    self._load(component)
+
+    def _load(self, component: str) -> None:
+        try:
+            self.pool.get(component)
+        except ModelUnavailable as error:  # the channels that need it will say so; the others can judge
+            log.info("not loaded", component=component, error=str(error))
 
     @property
     def readings(self) -> dict[ChannelName, Reading]:

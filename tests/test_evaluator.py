@@ -172,3 +172,13 @@ def test_a_version_of_a_taste_that_is_gone_is_never_replaced_by_another(tmp_path
         evaluator.evaluate(CLIP, PROMPT, taste_version=2)
     assert evaluator.evaluate(CLIP, PROMPT, taste_version=0, channels=["preference"]).reproduce.taste_version is None
     assert evaluator.evaluate(CLIP, PROMPT, channels=["preference"]).reproduce.taste_version == 9
+
+
+def test_models_that_are_not_here_do_not_keep_the_others_from_loading(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A service starts with what there is; the channels that lack a model say so."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+    evaluator = Evaluator(Settings(home=tmp_path, profile="laptop"))
+    evaluator.load()
+    assert evaluator.pool.resident == ()

@@ -112,7 +112,7 @@ def pull_command(component: Component) -> str:
 
 
 def _fix(component: Component) -> str:
-    return f"run {pull_command(component)} once where there is a network, or give an absolute folder in the profile"
+    return f"run {pull_command(component)} once where there is a network"
 
 
 def _check_files(component: Component, folder: Path) -> None:

@@ -119,6 +119,22 @@ def test_without_the_models_each_channel_names_its_command_and_the_others_go_on(
     assert not hub.served, "an evaluation fetches nothing"
 
 
+def test_when_nothing_could_be_scored_for_want_of_a_model_the_exit_code_is_4(
+    hub: Hub, dqa: Run, tmp_path: Path, clips: list[RealClip]
+) -> None:
+    path = tmp_path / "workers" / "laptop.toml"
+    text = path.read_text()
+    for channel, backend in {"benchmark": "measured-benchmark", "visionreward": "measured-visionreward"}.items():
+        text = text.replace(f'[channels.{channel}]\nbackend = "{backend}"\n', f"[{channel}_unused]\n")
+    path.write_text(re.sub(r"\[\w+_unused\]\n(components = .*\n)?", "", text))
+    asked = ("evaluate", clips[0].path, "--prompt", clips[0].prompt, "--quiet")
+    done = dqa(*asked, "--json")
+    assert done.code == 4
+    assert done.json["final"] is None
+    assert "dqa models pull" in done.json["channels"]["semantic"]["reason"]
+    assert dqa(*asked, "--fail-below", "C").code == 1, "no grade is below any"
+
+
 @pytest.mark.parametrize("damage", ["truncated", "exchanged", "gone"])
 def test_a_damaged_file_is_found_and_a_pull_mends_it(hub: Hub, dqa: Run, tmp_path: Path, damage: str) -> None:
     assert dqa("models", "pull", "siglip2-base").code == 0
