@@ -100,3 +100,16 @@ def test_a_state_folder_that_can_not_be_written_locks_nothing(tmp_path: Path) ->
     with device.shared(tmp_path / "none" / "deeper", give_up):
         pass
     assert not (tmp_path / "none").exists()
+
+
+def test_whether_a_training_has_it_can_be_asked(tmp_path: Path) -> None:
+    assert not device.training(tmp_path / "no-such-folder")
+    with device.shared(tmp_path):
+        assert not device.training(tmp_path)
+    process = held_by_another(tmp_path)
+    try:
+        assert device.training(tmp_path)
+    finally:
+        process.kill()
+        process.communicate()
+    assert not device.training(tmp_path)

@@ -1,0 +1,49 @@
+"""``dqa plan``: every phase with its models, where their figures come from, their licences, and whether it fits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dqa.models.memory import Figure, MemoryBook, key_of
+from dqa.models.profiles import load_profile
+from tests.cli.conftest import Run, sentence
+
+PROFILE = load_profile("embedded")
+
+
+def test_json_keeps_its_keys_and_says_where_figures_come_from(cli: Run, home: Path) -> None:
+    told = cli("plan", "--json").json
+    assert {
+        "profile", "device", "ready", "mode", "budget_gb", "phases", "total_gb", "peak_gb", "fits",
+        "components", "loads_each_round",
+    } == set(told)  # fmt: skip
+    assert {"name", "components", "gb", "channels", "kept", "load", "evict"} == set(told["phases"][0])
+    assert {row["source"] for row in told["components"]} == {"declared"}
+    assert all(row["licence"] for row in told["components"])
+    key = key_of(PROFILE.component("minilm"), "cpu")
+    MemoryBook(home).write(key, Figure(gb=0.5, work_gb=0.1))
+    again = cli("plan", "--json").json
+    row = next(row for row in again["components"] if row["id"] == "minilm")
+    assert (row["gb"], row["work_gb"], row["source"], row["declared_gb"]) == (0.5, 0.1, "measured", 0.09)
+    assert again["total_gb"] == pytest.approx(told["total_gb"] - 0.09 + 0.5)
+    assert again["peak_gb"] == pytest.approx(again["total_gb"] + 0.1)
+
+
+def test_the_page_names_models_sources_licences_and_what_comes_and_goes(cli: Run) -> None:
+    text = cli("plan", "--mode", "sequential").out
+    for component in PROFILE.components:
+        assert component.id in text
+        assert component.licence in text
+    assert "declared" in text
+    assert "unloaded: efficientnet-lite2, minilm" in text
+
+
+def test_a_budget_that_is_too_small_names_the_model_and_what_to_do(cli: Run) -> None:
+    done = cli("plan", "--budget-gb", "0.05", "--json")
+    assert done.code == 4
+    assert done.json["fits"] is False
+    told = sentence(done)
+    assert "efficientnet-lite0 (0.10 GB, declared)" in told
+    assert "--budget-gb" in told
