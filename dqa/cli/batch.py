@@ -148,6 +148,9 @@ def _check_profile(results: Results, settings: Settings, output: Path) -> None:
     if others:
         what = f"it holds results of profile {', '.join(str(o) for o in others)}, which are not comparable"
         raise Conflict(what, fix=f"name another --output for profile {settings.profile}", where=str(output))
+    if any(not done.failed and done.benchmark_backend != settings.benchmark_backend for done in results.done.values()):
+        what = "it holds results with another --benchmark-backend, which are not comparable"
+        raise Conflict(what, fix="name another --output, or the same backend", where=str(output))
 
 
 def _summarise(tally: _Tally, output: Path, seconds: float, *, as_json: bool, quiet: bool) -> None:

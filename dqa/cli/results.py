@@ -23,13 +23,17 @@ _OPENING = b'{"request_id":'
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What an earlier run left for one request. The fields other than ``failed`` are None for an error line."""
+    """What an earlier run left for one request. The fields other than ``failed`` are None for an error line.
+
+    ``benchmark_backend`` is None for the profile's own, too.
+    """
 
     failed: bool
     prompt: str | None = None
     user: str | None = None
     media: str | None = None
     profile: str | None = None
+    benchmark_backend: str | None = None
 
 
 class Results:
@@ -135,6 +139,8 @@ def _read(line: bytes) -> tuple[str, Done] | None:
         key = str(data["request_id"])
         if "error" in data:
             return key, Done(failed=True)
-        return key, Done(False, data["prompt"], data["user"], data["reproduce"]["media"], data["profile"])
+        recipe = data["reproduce"]
+        backend = recipe.get("benchmark_backend")
+        return key, Done(False, data["prompt"], data["user"], recipe["media"], data["profile"], backend)
     except (ValueError, KeyError, TypeError, RecursionError):
         return None

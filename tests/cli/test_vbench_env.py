@@ -104,3 +104,13 @@ def test_reproduce_uses_the_records_backend_whatever_the_setting_says_now(
         file.write_text(json.dumps(record))
         cli("reproduce", file, "--json", "--quiet")
     assert chosen == [None, "measured"]
+
+
+def test_a_batch_keeps_to_one_backend(cli: Run, clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    manifest, out = tmp_path / "m.jsonl", tmp_path / "o.jsonl"
+    manifest.write_text(json.dumps({"id": "1", "media": str(clip("a-0.7.mp4")), "prompt": "a fox"}))
+    assert cli("batch", manifest, "--output", out).code == 0
+    assert cli("batch", manifest, "--output", out).code == 0
+    done = cli("batch", manifest, "--output", out, "--benchmark-backend", "vbench")
+    assert done.code == 2
+    assert "not comparable" in done.err
