@@ -117,7 +117,7 @@ def _fix(component: Component) -> str:
 
 def _check_files(component: Component, folder: Path) -> None:
     try:
-        wrong = altered(folder, component.files, again=False)
+        wrong = altered(folder, component.files, again=False) or _against_profile(component)
     except OSError as error:
         wrong = f"a file can't be read ({error.strerror})"
     if wrong is not None:
@@ -126,6 +126,14 @@ def _check_files(component: Component, folder: Path) -> None:
             fix=_fix(component),
             where=str(folder),
         )
+
+
+def _against_profile(component: Component) -> str | None:
+    """What the lock says against a hash that the profile names: the profile is right."""
+    pin = component.files.get(WEIGHTS)
+    if component.sha256 is None or (pin is not None and pin.sha256 == component.sha256):
+        return None
+    return f"{WEIGHTS} is not the one that the profile names"
 
 
 def _check(component: Component, folder: Path) -> None:

@@ -91,10 +91,10 @@ def test_from_nothing_to_a_verdict(hub: Hub, dqa: Run, tmp_path: Path, clips: li
     assert verified.code == 0, verified.out
     assert all(row["hash_ok"] is True for row in verified.json)
 
-    served = len(hub.served)
+    asked = hub.asked
     graded = dqa("evaluate", clip.path, "--prompt", clip.prompt, "--json", "--quiet")
     assert graded.code == 0, graded.err
-    assert len(hub.served) == served, "an evaluation fetches nothing"
+    assert hub.asked == asked, "an evaluation never asks the hub"
     channels = graded.json["channels"]
     statuses = {name: found["status"] for name, found in channels.items()}
     assert [statuses[name] for name in ("semantic", "benchmark", "visionreward")] == ["ok"] * 3
@@ -116,7 +116,7 @@ def test_without_the_models_each_channel_names_its_command_and_the_others_go_on(
     assert "dqa models pull --profile laptop" in channels["spatial"]["reason"]
     assert channels["visionreward"]["status"] == "ok"
     assert graded.json["action"] != "accept"
-    assert not hub.served, "an evaluation fetches nothing"
+    assert hub.asked == 0, "an evaluation never asks the hub"
 
 
 def test_when_nothing_could_be_scored_for_want_of_a_model_the_exit_code_is_4(

@@ -31,6 +31,7 @@ class Hub:
         swapped: (id, file) -> bytes served in place of those it states.
         broken: (id, file) -> after how many bytes the connection breaks, once.
         served: (id, file, first byte) of every file request that was answered.
+        asked: how many requests came, of any kind.
     """
 
     url: str = ""
@@ -41,6 +42,7 @@ class Hub:
     swapped: dict[tuple[str, str], bytes] = field(default_factory=dict)
     broken: dict[tuple[str, str], int] = field(default_factory=dict)
     served: list[tuple[str, str, int]] = field(default_factory=list)
+    asked: int = 0
 
     def publish(self, name: str, folder: Path, **more: bytes) -> str:
         """Puts the files of a folder on ``main``; gives the commit."""
@@ -62,6 +64,7 @@ class _Answers(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
+        self.hub.asked += 1
         path = unquote(urlsplit(self.path).path)
         if found := _API.fullmatch(path):
             self._model(found[1], found[2])

@@ -158,6 +158,13 @@ def test_hashes_that_the_profile_names_bind(hub: Hub, home: Path) -> None:
     assert "config.json is not the file" in refusal(home, wanted(files=wrong))
 
 
+def test_a_lock_that_says_other_than_the_profile_is_not_believed(hub: Hub, home: Path) -> None:
+    right = pull(home).files["model.safetensors"].sha256
+    assert snapshot(pinned(wanted(sha256=right), home))
+    with pytest.raises(ModelUnavailable, match="the profile names"):
+        snapshot(pinned(wanted(sha256="0" * 64), home))
+
+
 def test_pickles_are_refused(hub: Hub, home: Path) -> None:
     (home / "empty").mkdir(parents=True)
     hub.publish(NAME, home / "empty", **{"config.json": b"{}", "pytorch_model.bin": b"\x80\x04"})
