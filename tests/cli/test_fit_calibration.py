@@ -202,9 +202,7 @@ def test_records_in_files_and_clips_are_rated_too(cli: Run, clip: Callable[[str]
 
 
 @pytest.mark.slow
-def test_real_clips_are_rated_graded_and_reproduced_under_their_calibration(
-    shell: Run, home: Path, tmp_path: Path
-) -> None:
+def test_real_clips_are_rated_and_reproduced_under_their_calibration(shell: Run, home: Path, tmp_path: Path) -> None:
     rated = [line for line in (CLIPS / "manifest.jsonl").read_text().splitlines() if '"human"' in line]
     path = tmp_path / "ratings.jsonl"
     path.write_text("\n".join(line.replace('"file": "', f'"file": "{CLIPS}/') for line in rated))
