@@ -6,6 +6,9 @@ import base64
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import dqa
+from dqa.acceptance.apply import in_force
+from dqa.acceptance.content import CALIBRATED
 from dqa.acceptance.ratings import RatedClip, Ratings
 from dqa.cli import runtime
 from dqa.cli.output import say
@@ -14,6 +17,7 @@ from dqa.cli.recorder import Recorder
 from dqa.cli.reproduce import file_sha256, find_record
 from dqa.config import Settings
 from dqa.errors import Cancelled, DQAError, InputError, UnavailableError, UsageError
+from dqa.models.profiles import load_profile
 from dqa.record import EvaluationRecord
 
 _SIDES = (192, 128, 96)
@@ -55,7 +59,10 @@ def records(ratings: Ratings, settings: Settings, path: Path, *, quiet: bool) ->
 
 
 class _Source:
-    """Records by line: evaluations from the store or a file, clips by the evaluator, each once."""
+    """Records by line: evaluations from the store or a file, clips by the evaluator, each once.
+
+    A clip that was graded before in just the way it would be now is not graded again.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -78,11 +85,36 @@ class _Source:
         return self._known[key]
 
     def _graded(self, media: Path, prompt: str, progress: Progress) -> EvaluationRecord:
+        if (known := self._before(media, prompt)) is not None:
+            return known
         if self._evaluator is None:
             self._evaluator = runtime.make_evaluator(self._settings)
         record = self._evaluator.run(media, prompt, progress=progress.stage).record
         self._recorder.save(record, media)
         return record
+
+    def _before(self, media: Path, prompt: str) -> EvaluationRecord | None:
+        from dqa.store import Store
+
+        try:
+            sha256 = file_sha256(media)
+            found = Store.open(self._settings).records_on(sha256, self._settings.profile)
+        except (OSError, DQAError, ValueError):  # then it is graded, and what is wrong is told there
+            return None
+        return next((r for r in found if r.prompt == prompt and self._as_now(r)), None)
+
+    def _as_now(self, record: EvaluationRecord) -> bool:
+        """Whether grading it now could only say the same of the channels that ratings calibrate."""
+        recipe, settings = record.reproduce, self._settings
+        same = (recipe.dqa_version, recipe.profile_sha256, recipe.seed, recipe.benchmark_backend, recipe.checklist) == (
+            dqa.__version__,
+            load_profile(settings.profile).sha256,
+            settings.seed,
+            settings.benchmark_backend,
+            in_force(settings.home, settings.profile).used["checklist"],
+        )
+        judged = [record.channels.get(name) for name in CALIBRATED]
+        return same and all(result is not None and result.status in ("ok", "abstained") for result in judged)
 
 
 class Thumbnails:

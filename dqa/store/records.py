@@ -51,6 +51,12 @@ def hash_of(connection: sa.Connection, record_id: str) -> str | None:
     return connection.scalar(sa.select(evaluations.c.sha256).where(evaluations.c.id == record_id))
 
 
+def on(connection: sa.Connection, sha256: str, profile: str) -> list[str]:
+    """The JSON of a profile's records on media with that content, newest first."""
+    wanted = sa.select(evaluations.c.record).where(evaluations.c.sha256 == sha256, evaluations.c.profile == profile)
+    return list(connection.scalars(wanted.order_by(evaluations.c.id.desc())))
+
+
 def remove(connection: sa.Connection, record_id: str) -> str | None:
     """Deletes the record and its ended job; returns its media's SHA-256, or None if there was neither."""
     sha256 = hash_of(connection, record_id)

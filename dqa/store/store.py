@@ -137,6 +137,12 @@ class Store:
         with reading(self._engine) as connection:
             return summaries.count(connection, wanted)
 
+    def records_on(self, sha256: str, profile: str) -> list[EvaluationRecord]:
+        """The profile's records on media with that content, newest first."""
+        with reading(self._engine) as connection:
+            found = records.on(connection, sha256, profile)
+        return [EvaluationRecord.from_json(text) for text in found]
+
     def media_hash(self, record_id: str) -> str:
         """SHA-256 of the media that a record judged; raises ``RecordNotFound``."""
         with reading(self._engine) as connection:

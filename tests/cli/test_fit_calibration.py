@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+import dqa
 from dqa.acceptance.apply import fingerprint, in_force
 from dqa.acceptance.shelf import calibrations
 from dqa.config import Settings
+from dqa.models.profiles import load_profile
 from dqa.record import UNCALIBRATED, EvaluationRecord
 from dqa.store import Store
 from tests.acceptance.world import a_map, calibration
@@ -199,6 +201,27 @@ def test_records_in_files_and_clips_are_rated_too(cli: Run, clip: Callable[[str]
     assert (done.json["ratings"], done.json["clips"]) == (3, 2)
     one = fit(cli, path, "--rating-key", "human.overall", "--json").json
     assert (one["ratings"], one["without_rating"]) == (0, 2)
+
+
+def test_a_clip_that_was_graded_before_is_not_graded_again(
+    cli: Run, clip: Callable[[str], Path], home: Path, tmp_path: Path
+) -> None:
+    media = clip("clip-0.80.mp4")
+    path = tmp_path / "r.jsonl"
+    path.write_text('{"media": "clip-0.80.mp4", "prompt": "a wolf", "rating": 4}\n')
+    store = Store.open(Settings(home=home))
+    fit(cli, path, "--quiet")
+    (made,) = store.list_records()
+    recipe = {"dqa_version": dqa.__version__, "profile_sha256": load_profile("embedded").sha256}
+    as_now = made.model_copy(update={"id": "ev_now", "reproduce": made.reproduce.model_copy(update=recipe)})
+    fit(cli, path, "--quiet")
+    assert len(store.list_records()) == 2, "the scripted evaluator's records are of another version"
+    store.import_record(as_now)
+    assert fit(cli, path, "--json", "--quiet").json["ratings"] == 1
+    assert len(store.list_records()) == 3
+    media.write_text("another clip")
+    fit(cli, path, "--quiet")
+    assert len(store.list_records()) == 4
 
 
 @pytest.mark.slow
