@@ -14,8 +14,8 @@ def numbers(view: View, found: dict[str, Finding], model: ModelIdentity) -> Chan
     """The channel's result in parity mode.
 
     ``raw.leaderboard`` holds VBench's numbers, the same on the leaderboard's scale, and their weighted mean with what
-    is missing from it. The channel's score is that mean clipped to [0, 1], times the share of the clip that moves: four of
-    VBench's seven numbers are best for a clip that stands still.
+    is missing from it. The channel's score is that mean clipped to [0, 1], times the share of the clip that moves:
+    four of VBench's seven numbers are best for a clip that stands still.
     """
     values = {name: finding.raw for name, finding in found.items() if finding.raw is not None}
     board = standing(values)

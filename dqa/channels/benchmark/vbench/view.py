@@ -20,8 +20,8 @@ from dqa.models.vision.raft import FlowModel
 
 Thing = TypeVar("Thing")
 
-PAIRS, STEPS = 64, 12
-"""Flow is asked for at most this many pairs, even in time, and refined as often as RAFT was trained with."""
+PAIRS, PAIRS_HZ, STEPS = 64, 4.0, 12
+"""Flow is asked for at most this many pairs, even in time, and so many a second; refined as often as in training."""
 
 STILLS = 8
 """How many stills, even in time, are rated at most: looks change more slowly than motion."""
@@ -72,7 +72,9 @@ class VBenchView(View):
     @cached_property
     def speeds(self) -> Speeds:
         """By RAFT, of track frames (at most 8 a second, short side at most 256)."""
-        pairs = _even(list(pairwise(self.track)), PAIRS)
+        pairs = list(pairwise(self.track))
+        lasts = pairs[-1][1].time_s - pairs[0][0].time_s
+        pairs = _even(pairs, min(PAIRS, max(2, round(lasts * PAIRS_HZ))))
         with self._models.raft() as raft:
             tops = _tops(raft, pairs)
         starts, ends = (np.array([pair[i].time_s for pair in pairs]) for i in (0, 1))
