@@ -76,6 +76,19 @@ def test_the_left_clip_is_the_one_the_service_said(
     assert kept(site, "sides")[0]["chosen"] == "b"
 
 
+def test_a_page_opened_for_two_clips_asks_about_them_first(site: Site, page: Page) -> None:
+    page.emulate_media(reduced_motion="reduce")
+    predict(page)
+    names = {site.recorded[name].id for name in ("wan21_07_flex", "wan21_01_base")}
+    a, b = names
+    page.goto(site.page("/choose", user="sent", a=a, b=b))
+    asking(page)
+    page.keyboard.press("a")
+    chosen(page)
+    (one,) = kept(site, "sent")
+    assert {one["a"], one["b"]} == names
+
+
 def test_nothing_tells_which_clip_is_which(site: Site, page: Page) -> None:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
