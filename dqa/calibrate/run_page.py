@@ -63,6 +63,7 @@ def run_page(run: Mapping[str, Any], outcome: Outcome, folder: Path, reference: 
         style=style,
         style_hash=base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode("ascii"),
         pictures=[Shown(title, one.uri, one.width, one.height) for title, one in shown if one is not None],
+        unjudged=_by_reason(run["unjudged"]),
         rows=list(_rows(steps, outcome, folder, still)),
     )
 
@@ -83,6 +84,13 @@ def _rows(
             "outcome": f"seed {step.seed}" if step.number in seeds else kept,
             "picture": _picture(still(folder / step.file), _SMALL, _SMALL_BYTES),
         }
+
+
+def _by_reason(unjudged: Mapping[str, str]) -> dict[str, list[str]]:
+    grouped: dict[str, list[str]] = {}
+    for name, reason in unjudged.items():
+        grouped.setdefault(reason, []).append(name)
+    return grouped
 
 
 def _still(path: Path, look: Look) -> Frame | None:

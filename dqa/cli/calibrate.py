@@ -206,7 +206,7 @@ def run(  # noqa: PLR0913, PLR0917 - a parameter an option
     vary_seeds: Annotated[
         int,
         typer.Option("--vary-seeds", metavar="N", min=0, max=100, help="Further seeds, once the target is reached."),
-    ] = 0,
+    ] = 2,
     axes: AxesFile = None,
     run_tag: RunTag = None,
     analysis_dir: AnalysisDir = None,
@@ -222,7 +222,8 @@ def run(  # noqa: PLR0913, PLR0917 - a parameter an option
     It stops without mismatches at the target, after --patience corrections without gain, or after --max-iters.
 
     Every step is in log.jsonl, in the folder run_TAG of --analysis-dir (default calibrate/runs in the state folder),
-    with the pictures, result.json and report.html. With the same --run-tag a run that was ended goes on from there.
+    with the pictures, result.json and report.html; beside it calib_TAG.json, .md and latest.json of the best picture.
+    With the same --run-tag a run that was ended goes on from there.
     Exit code 1: the target was not reached.
     """
     from dqa.calibrate.climb import Rules

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dqa.calibrate.climb import Rules
     from dqa.calibrate.editor import Editor
     from dqa.calibrate.journal import Journal
-    from dqa.calibrate.loop import Run
+    from dqa.calibrate.loop import Outcome, Run
     from dqa.calibrate.reference import Reference
     from dqa.comfy.generate import ComfyGenerator
 
@@ -61,6 +61,7 @@ def climb(common: Common, against: Against, how: Climbing) -> dict[str, Any]:
     told = summary(run, outcome, bench.tag)
     told["log"], told["report"] = str(folder / "log.jsonl"), str(folder / "report.html")
     _write(told, run, outcome, against.picture)
+    _save_best(bench, run, outcome, str(how.workflow))
     return told
 
 
@@ -178,13 +179,27 @@ def _next_line() -> str | None:
     return sys.stdin.readline() or None
 
 
-def _write(told: Mapping[str, Any], run: Run, outcome: Any, reference: Path | None) -> None:
+def _write(told: Mapping[str, Any], run: Run, outcome: Outcome, reference: Path | None) -> None:
     from dqa.calibrate.run_page import run_page
     from dqa.report.files import write_text
 
     text = json.dumps(told, indent=2, ensure_ascii=True, allow_nan=False) + "\n"
     write_text(run.folder / "result.json", text)
     write_text(run.folder / "report.html", run_page(told, outcome, run.folder, reference, run.look))
+
+
+def _save_best(bench: Bench, run: Run, outcome: Outcome, workflow: str) -> None:
+    """The best picture's comparison, as ``compare`` would report it, beside the run's folder."""
+    from dqa.calibrate.judge import Comparison
+    from dqa.calibrate.report import Made, comparison_report, save_report
+
+    best = outcome.best
+    compared = Comparison(tuple(best.judged.values()), tampered=best.tampered)
+    made = Made(best.prompt, run.negative, best.seed, workflow)
+    view = run.look(run.folder / best.file)
+    save_report(
+        comparison_report(compared, run.reference, bench.judge.identity, bench.tag, view, made), run.folder.parent
+    )
 
 
 def _bytes(path: Path | None) -> bytes:

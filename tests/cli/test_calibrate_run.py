@@ -55,7 +55,7 @@ def no_log(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def command(reference: str, url: str, folder: Path, *more: str) -> list[str]:
     flags = ["--workflow", WORKFLOW, "--reference", reference, "--url", url, "--analysis-dir", str(folder)]
-    return ["calibrate", "run", *flags, "--run-tag", "t", "--json", *more]
+    return ["calibrate", "run", *flags, "--run-tag", "t", "--json", "--vary-seeds", "0", *more]
 
 
 def events(folder: Path) -> list[dict[str, Any]]:
@@ -77,6 +77,10 @@ def test_a_run_leaves_its_log_pictures_result_and_page(
     assert "red background" in result["best"]["prompt"]
     assert {gain["axis"] for gain in result["attribution"]} >= {"background_colour", "subject_colour"}
     assert json.loads((folder / "run_t" / "result.json").read_text()) == result
+    report = json.loads((folder / "latest.json").read_text())
+    assert report["prompt_used"] == result["best"]["prompt"]
+    assert report["overall_score"] == result["best"]["overall_score"]
+    assert (folder / "calib_t.json").is_file()
     assert len(list((folder / "run_t").glob("iter_*.png"))) == len(painter.seeds)
     steps = [event for event in events(folder) if event["event"] == "step"]
     assert all({"iter", "axis", "old", "new", "overall", "mismatch_count"} <= step.keys() for step in steps)
