@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from pydantic import JsonValue
 
 from dqa.store.engine import reading
+from dqa.store.jobs import Jobs
 from dqa.store.selections import Selection, read
 from dqa.store.tables import (
     adapter_rewards,
@@ -45,6 +46,9 @@ def write(engine: sa.Engine, user: str, folders: Sequence[Path]) -> Iterator[str
             yield f"{',' if number else ''}\n{item}"
         yield "]"
     yield f', "style": {_style(engine, user)}}}\n'
+
+
+_CALIBRATION = ("calibration", "axes", "axes_toml", "run_tag", "ref_desc", "negative", "seed")
 
 
 def choice_line(selection: Selection) -> dict[str, JsonValue]:
@@ -83,7 +87,7 @@ def _lists(engine: sa.Engine, user: str, folders: Sequence[Path]) -> dict[str, I
 
     return {
         "evaluations": rows(evaluations.c.id, lambda row: str(row["record"])),
-        "jobs": rows(jobs.c.id, _job),
+        "jobs": rows(jobs.c.id, lambda row: _job(engine, row)),
         "choices": (json.dumps(choice_line(choice)) for choice in choices(engine, user)),
         "steps": rows(tuner_steps.c.version, _opened("output", "taste", "excluded")),
         "serving": rows(tuner_heads.c.profile, _opened("excluded")),
@@ -122,11 +126,14 @@ def _parsed(text: str | None) -> JsonValue:
     return json.loads(text) if text else None
 
 
-def _job(row: sa.RowMapping) -> str:
-    """Without the places on the service's disk, which are nobody's data."""
+def _job(engine: sa.Engine, row: sa.RowMapping) -> str:
+    """Without the places on the service's disk, which are nobody's data; a calibration with the report it made."""
     request = json.loads(row["request"])
     asked = {name: request.get(name) for name in ("media", "prompt", "profile", "channels")}
     told = {"id": row["id"], "created": row["created"], "status": row["status"], "request": asked}
+    if "calibration" in request:
+        asked |= {name: request[name] for name in _CALIBRATION if name in request}
+        told["report"] = Jobs(engine).report(row["id"])
     return json.dumps({**told, "error": _parsed(row["error"])})
 
 

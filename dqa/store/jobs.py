@@ -29,6 +29,8 @@ Problem = dict[str, JsonValue]
 
 ENDED: tuple[JobState, ...] = ("done", "failed", "cancelled")
 MAX_ATTEMPTS = 2
+_AGE = sa.func.replace(sa.func.replace(jobs.c.id, "cal_", ""), "ev_", "")
+"""Ids sort by time behind their prefix: a calibration waits its turn among evaluations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,7 @@ class Jobs:
     def lease(self, owner: str, lease_s: float) -> LeasedJob | None:
         """Takes the oldest queued job, or None. Two runners never get the same one."""
         queued = sa.select(jobs.c.id).where(jobs.c.status == "queued")
-        oldest = queued.order_by(jobs.c.created, jobs.c.id).limit(1)
+        oldest = queued.order_by(_AGE).limit(1)
         with reading(self._engine) as connection:  # the cheap look: most often there is nothing
             if connection.scalar(oldest) is None:
                 return None

@@ -194,7 +194,8 @@ def _keys_of(user: str) -> sa.ColumnElement[bool]:
     chosen = sa.select(sa.cast(selections.c.seq, sa.String)).where(selections.c.user == user)
     of_choices = (route == "selections") & sa.func.replace(made, NEW, "").in_(chosen)
     # Whose the key of a deleted evaluation was can't be told any more, nor can the key itself tell anything.
-    orphaned = made.startswith("ev_") & made.not_in(sa.select(jobs.c.id)) & made.not_in(sa.select(evaluations.c.id))
+    of_jobs = made.startswith("ev_") | made.startswith("cal_")
+    orphaned = of_jobs & made.not_in(sa.select(jobs.c.id)) & made.not_in(sa.select(evaluations.c.id))
     named = idempotency.c.key.contains(user, autoescape=True)
     return made.in_(asked) | made.in_(judged) | of_choices | orphaned | named
 

@@ -43,6 +43,23 @@ def test_oldest_first_and_each_to_one_runner(store: Store) -> None:
     assert leased[0].request == {"prompt": "p"}
 
 
+def test_a_calibration_waits_its_turn_and_leaves_its_report_with_the_user(store: Store) -> None:
+    first = add(store)
+    asked = {"calibration": "describe", "media": "md_1", "axes": ["hair"], "profile": "embedded"}
+    second = store.jobs.add(NewJob(new_id("cal"), "u", "embedded", {**asked, "reference": {"path": "/secret"}}), 100)[0]
+    assert [job.id for job in (store.jobs.lease("w", 10), store.jobs.lease("w", 10)) if job] == [first, second]
+    assert store.jobs.report(second) is None
+    assert not store.jobs.answer(second, "another", {"id": second})
+    assert store.jobs.answer(second, "w", {"id": second, "mode": "describe"})
+    assert store.jobs.report(second) == {"id": second, "mode": "describe"}
+    told = {job["id"]: job for job in store.users.export("u")["jobs"]}
+    assert told[second]["report"] == {"id": second, "mode": "describe"}
+    assert told[second]["request"]["axes"] == ["hair"]
+    assert "secret" not in str(told)
+    store.delete(second)
+    assert store.jobs.report(second) is None
+
+
 def test_many_runners_at_once_never_share_a_job(store: Store) -> None:
     ids = {add(store) for _ in range(40)}
     got: list[str] = []
