@@ -32,7 +32,7 @@ UNCALIBRATED = "uncalibrated_score"
 """Key of ``ChannelResult.raw`` that holds the channel's own score where ``score`` is a calibrated one."""
 
 PUBLISHED = "by_published_weights"
-"""Key of VisionReward's ``raw`` that holds ``{"score", "axes"}`` by the published weights where fitted ones were used."""
+"""Key of VisionReward's ``raw`` with ``{"score", "axes"}`` by the published weights, where fitted ones were used."""
 
 
 class _Part(BaseModel):
@@ -121,8 +121,8 @@ class Reproduce(_Part):
 
     ``taste_version`` is the version of the user's taste that judged preference; null when there was none.
     ``adaptive_weights`` says whether the channels weighed as that taste had learned, not as the mission says.
-    ``calibration`` is the one that was in force, ``checklist`` the fitted weights of VisionReward's questions; each is a
-    key only where there was one.
+    ``calibration`` is the one that was in force, ``checklist`` the fitted weights of VisionReward's questions; each is
+    a key only where there was one.
     ``benchmark_backend`` is what judged the benchmark channel, and a key only where it was not the profile's own.
     """
 

@@ -42,6 +42,21 @@ def test_agrees_with_the_published_network(component_id: str, tmp_path: Path) ->
         assert torch.allclose(published.extract_features(x), LiteNet(weights).grid(x), atol=1e-3)
 
 
+def test_weights_begin_alike_in_memory_whether_converted_or_mapped(tmp_path: Path) -> None:
+    # Where they do not, a first run and the next differ in the last bits.
+    component = PROFILE.component("efficientnet-lite0")
+    for _ in ("converted", "mapped"):
+        weights = load_converted(component, weights_path(component), tmp_path)
+        assert {weight.data_ptr() % 64 for weight in weights.values()} == {0}
+
+
+def test_the_first_run_and_the_next_agree_to_the_last_bit(tmp_path: Path) -> None:
+    images = [skimage.data.cat(), skimage.data.coffee()]
+    first, second = (loaded("efficientnet-lite2", tmp_path).look(images) for _ in range(2))
+    assert np.array_equal(first.logits, second.logits)
+    assert np.array_equal(first.vectors, second.vectors)
+
+
 @pytest.mark.parametrize("component_id", LITES)
 def test_sees_a_cat_and_a_coffee(component_id: str, tmp_path: Path) -> None:
     logits = loaded(component_id, tmp_path).logits([skimage.data.cat(), skimage.data.coffee()])

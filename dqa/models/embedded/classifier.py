@@ -72,7 +72,7 @@ class LiteClassifier:
 
     def classify(self, pooled: Floats) -> Floats:
         """Logits n x 1000 of n x 1280 pooled features, such as the mean over a part of :meth:`grid`."""
-        return np.array([self._net.classify(torch.from_numpy(row[None])).numpy()[0] for row in pooled])
+        return np.array([self._net.classify(torch.from_numpy(row[None]).clone()).numpy()[0] for row in pooled])
 
     @property
     def class_weights(self) -> Floats:
@@ -85,7 +85,8 @@ def _tensor(image: Image, side: int) -> Tensor:
     shrinks = image.shape[0] >= side and image.shape[1] >= side
     scaled = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
     normal = (scaled.astype(np.float32) - _MEAN) / _STD
-    return torch.from_numpy(normal).permute(2, 0, 1)[None]
+    # A copy in torch's memory: where numpy's begins differs from run to run, and the last bits with it (weights.own).
+    return torch.from_numpy(normal).permute(2, 0, 1)[None].clone()
 
 
 def _unit(rows: Floats) -> Vectors:

@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from dqa.errors import ModelUnavailable
+from dqa.models.embedded.weights import own
 from dqa.models.pool import check_hash
 from dqa.models.profiles import Component
 from dqa.models.roles import Vectors
@@ -97,6 +98,6 @@ def load(component: Component, weights_path: Path, home: Path) -> MiniLM:
         text = tokenizer.read_bytes()
         if hashlib.sha256(text).hexdigest() != _TOKENIZER_SHA256:
             raise ModelUnavailable(f"the tokenizer of {component.id} was altered", fix="reinstall the package")
-        return MiniLM(load_file(weights_path), Tokenizer.from_str(text.decode("utf-8")))
+        return MiniLM(own(load_file(weights_path)), Tokenizer.from_str(text.decode("utf-8")))
     except (OSError, SafetensorError) as error:
         raise ModelUnavailable(f"{component.id} can't be read ({error})", fix="reinstall the package") from None
