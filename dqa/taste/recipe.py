@@ -120,7 +120,8 @@ def _tuned(draft: Recipe) -> Recipe:
     """Moves the precisions to what the choices themselves say of how far this taste is from the population's.
 
     Expectation-maximisation of the Laplace evidence, group by group, with the population's precisions as a belief
-    worth :data:`EVIDENCE_COUNT` users: few choices move nothing.
+    worth :data:`EVIDENCE_COUNT` users: few choices move nothing. The reward's precision stays: one weight can't tell
+    how far weights like it lie from the mean.
     """
     before, start = draft.precision[:-1], None
     for _ in range(EVIDENCE_ROUNDS if len(draft.outcomes) else 0):
@@ -128,5 +129,6 @@ def _tuned(draft: Recipe) -> Recipe:
         start = posterior.mean
         spread = ((posterior.mean - draft.mean) ** 2 + np.diag(posterior.covariance))[:-1]
         precision = pooled(spread, 1.0, before, EVIDENCE_COUNT)
+        precision[ADAPTER] = before[ADAPTER]
         draft = replace(draft, precision=np.append(precision, SIDE_PRECISION))
     return draft
