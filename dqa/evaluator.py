@@ -38,10 +38,10 @@ from dqa.ids import new_id
 from dqa.measure.observation import Observation
 from dqa.measure.observe import observe
 from dqa.models import device
-from dqa.models.meter import Reading
 from dqa.models.plan import PhasePlan, Plan
 from dqa.models.pool import ModelPool
 from dqa.models.profiles import Profile, load_profile
+from dqa.models.residency.meter import Reading
 from dqa.prompt import check_prompt, parse_prompt
 from dqa.record import ChannelName, ChannelResult, EvaluationRecord, Reproduce
 from dqa.taste.taste import Taste

@@ -12,9 +12,9 @@ from dqa.cli.options import AsJson, Home, ProfileName
 from dqa.cli.output import emit, emit_json, one_line, say
 from dqa.errors import InsufficientMemory, UsageError
 from dqa.models.hub.lock import pinned
-from dqa.models.memory import MemoryBook
 from dqa.models.plan import Mode, PhasePlan, Plan, plan_profile, shortage
 from dqa.models.profiles import Profile, load_profile
+from dqa.models.residency.figures import MemoryBook
 
 
 def command(

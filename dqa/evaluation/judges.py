@@ -15,7 +15,7 @@ from dqa.evaluation.ladder import Ladder
 from dqa.evaluation.request import CHANNELS, Underway
 from dqa.models.pool import ModelPool
 from dqa.models.profiles import ChannelSpec, Profile
-from dqa.models.steps import READS
+from dqa.models.residency.steps import READS
 from dqa.record import ChannelName, ChannelResult
 
 log = structlog.get_logger(__name__)

@@ -10,7 +10,7 @@ from typing import TypedDict, get_args
 
 from dqa.acceptance.apply import Fits
 from dqa.measure.observation import Observation
-from dqa.models.meter import Reading
+from dqa.models.residency.meter import Reading
 from dqa.prompt.parse import Prompt
 from dqa.record import ChannelName, ChannelResult, EvaluationRecord, Reproduce
 from dqa.taste.taste import Taste

@@ -10,10 +10,10 @@ from pydantic import JsonValue
 from dqa.channels.registry import chosen_spec
 from dqa.config import Settings
 from dqa.evaluation.request import CHANNELS
-from dqa.models.meter import Reading
 from dqa.models.plan import Need, Plan, plan_profile, shortage
 from dqa.models.pool import ModelPool
 from dqa.models.profiles import Profile
+from dqa.models.residency.meter import Reading
 from dqa.record import MEASURED, ChannelName
 
 

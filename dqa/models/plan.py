@@ -2,8 +2,8 @@
 
 ``resident`` keeps all components of an evaluation loaded, which is quickest. ``sequential`` runs the mission's phases
 (1.3) one after the other, each unloading before the next loads. ``auto`` is resident where that fits; else it puts
-channels together and in such an order that little has to be loaded again (:mod:`dqa.models.arrange`). Training always
-has the device alone.
+channels together and in such an order that little has to be loaded again (:mod:`dqa.models.residency.arrange`).
+Training always has the device alone.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from dqa.errors import InsufficientMemory
-from dqa.models.arrange import Group, arrange, rounds, union
 from dqa.models.profiles import Component, Profile
-from dqa.models.steps import PHASES, Step, steps_of, steps_of_phases
+from dqa.models.residency.arrange import Group, arrange, rounds, union
+from dqa.models.residency.steps import PHASES, Step, steps_of, steps_of_phases
 from dqa.record import ChannelName
 
 Mode = Literal["auto", "resident", "sequential"]

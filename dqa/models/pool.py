@@ -11,11 +11,11 @@ from typing import Any
 from dqa.config import Settings, load_settings
 from dqa.errors import ModelUnavailable
 from dqa.models.hub.lock import pinned
-from dqa.models.ledger import Ledger
-from dqa.models.meter import Meter, meter_of, on_cuda
 from dqa.models.profiles import Component, Profile
-from dqa.models.residency import Residency
-from dqa.models.shelf import Shelf
+from dqa.models.residency.ledger import Ledger
+from dqa.models.residency.meter import Meter, meter_of, on_cuda
+from dqa.models.residency.resident import Residency
+from dqa.models.residency.shelf import Shelf
 from dqa.record import ModelIdentity
 
 LOADERS: dict[str, str] = {

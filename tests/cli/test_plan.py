@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from dqa.models.memory import Figure, MemoryBook, key_of
 from dqa.models.profiles import load_profile
+from dqa.models.residency.figures import Figure, MemoryBook, key_of
 from tests.cli.conftest import Run, sentence
 
 PROFILE = load_profile("embedded")

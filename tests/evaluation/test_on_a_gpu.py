@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from benchmarks import residency
-from dqa.models.copies import Copies
-from dqa.models.meter import CudaMeter
+from dqa.models.residency.copies import Copies
+from dqa.models.residency.meter import CudaMeter
 
 
 @pytest.fixture(scope="module")

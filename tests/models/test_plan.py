@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dqa.models.plan import Mode, Need, Plan, plan, plan_profile, shortage
 from dqa.models.profiles import ChannelSpec, Component, Phase, Profile, load_profile, profile_names
-from dqa.models.steps import READS, Step
+from dqa.models.residency.steps import READS, Step
 from dqa.record import ChannelName
 
 BUDGETS = (8, 12, 16, 24, 80)

@@ -8,7 +8,7 @@ import pytest
 
 from dqa.config import Settings
 from dqa.models import device
-from dqa.models.meter import Reading
+from dqa.models.residency.meter import Reading
 from dqa.record import ChannelName
 from dqa.service.messages import Held, Ran, parse_upward
 from dqa.service.metrics import Metrics

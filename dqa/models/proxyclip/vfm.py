@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from dqa.errors import ModelUnavailable
-from dqa.models.copies import Copies
 from dqa.models.profiles import Component
 from dqa.models.proxyclip.checkpoint import load_model
+from dqa.models.residency.copies import Copies
 from dqa.models.snapshot import identity
 from dqa.record import ModelIdentity
 

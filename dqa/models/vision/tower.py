@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from dqa.clip.frame import Image
-from dqa.models.copies import Copies
+from dqa.models.residency.copies import Copies
 from dqa.models.roles import Vectors
 from dqa.record import ModelIdentity
 

@@ -102,7 +102,7 @@ class LocalModel:
 
     def to(self, device: str) -> None:
         """Moves the weights; what is kept of the last clip goes."""
-        from dqa.models.copies import Copies
+        from dqa.models.residency.copies import Copies
 
         self.forget()
         self._copies = self._copies or Copies(self._model)

@@ -10,10 +10,10 @@ import structlog
 
 from dqa.config import Settings
 from dqa.models.hub.lock import pinned
-from dqa.models.memory import Figure, MemoryBook, key_of
-from dqa.models.meter import Meter, Reading
 from dqa.models.plan import Need
 from dqa.models.profiles import Component, Profile
+from dqa.models.residency.figures import Figure, MemoryBook, key_of
+from dqa.models.residency.meter import Meter, Reading
 from dqa.record import ChannelName
 
 log = structlog.get_logger(__name__)

@@ -1,7 +1,7 @@
 """What is on the device now: loads on first use, evicts the least recently used when the budget asks for it.
 
 The plan says what a phase uses and what stays for a later one; this makes it so, and holds the budget where a component
-turns out larger than planned. What is evicted goes to host memory where it can (:mod:`dqa.models.shelf`).
+turns out larger than planned. What is evicted goes to host memory where it can (:mod:`dqa.models.residency.shelf`).
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import Any
 
 import structlog
 
-from dqa.models.meter import Meter, measured
-from dqa.models.shelf import Shelf
+from dqa.models.residency.meter import Meter, measured
+from dqa.models.residency.shelf import Shelf
 
 log = structlog.get_logger(__name__)
 

@@ -9,12 +9,12 @@ import pytest
 from structlog.testing import capture_logs
 
 from dqa.config import Settings
-from dqa.models.ledger import Ledger
-from dqa.models.memory import FILE, Figure, MemoryBook, key_of
-from dqa.models.meter import ProcessMeter, Reading, meter_of
 from dqa.models.plan import Need
 from dqa.models.pool import ModelPool
 from dqa.models.profiles import Component, load_profile
+from dqa.models.residency.figures import FILE, Figure, MemoryBook, key_of
+from dqa.models.residency.ledger import Ledger
+from dqa.models.residency.meter import ProcessMeter, Reading, meter_of
 
 MODEL = Component(
     id="m", role="r", phase="verification", memory_gb=2, memory_source="stated", licence="MIT", revision="1" * 40

@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from dqa.models.steps import Step
+from dqa.models.residency.steps import Step
 
 Fits = Callable[[Sequence[str]], bool]
 """Whether components can be in use at once."""

@@ -11,14 +11,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dqa.models.arrange import arrange
-from dqa.models.copies import Copies
 from dqa.models.plan import plan_profile
 from dqa.models.pool import ModelPool
 from dqa.models.profiles import load_profile
-from dqa.models.residency import Residency
-from dqa.models.shelf import Shelf
-from tests.models.test_memory import Scripted
+from dqa.models.residency.arrange import arrange
+from dqa.models.residency.copies import Copies
+from dqa.models.residency.resident import Residency
+from dqa.models.residency.shelf import Shelf
+from tests.models.residency.test_figures import Scripted
 from tests.models.test_plan import BUDGETS, STACK, USES, needs_of, profile, sizes_of
 
 
