@@ -82,7 +82,8 @@ def _show(profile: Profile, result: Plan) -> None:
     for phase in result.evaluation:
         for line in _changes(phase, result):
             emit(line)
-    verdict = "fits" if result.fits else "does not fit"
+    evaluates = all(phase.gb <= result.budget_gb for phase in result.evaluation)
+    verdict = "fits" if result.fits else "does not fit: only evaluating does" if evaluates else "does not fit"
     emit(f"{result.mode}: peak {result.peak_gb:.2f} GB of {result.budget_gb:g} GB, so it {verdict}.")
     emit(f"Everything at once would take {result.total_gb:.2f} GB.")
     if not profile.ready:

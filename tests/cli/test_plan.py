@@ -47,3 +47,10 @@ def test_a_budget_that_is_too_small_names_the_model_and_what_to_do(cli: Run) -> 
     told = sentence(done)
     assert "efficientnet-lite0 (0.10 GB, declared)" in told
     assert "--budget-gb" in told
+
+
+def test_a_budget_that_only_training_exceeds_is_said_to_do_for_evaluating(cli: Run) -> None:
+    done = cli("plan", "--profile", "rtx3090", "--budget-gb", "12")
+    assert done.code == 4
+    assert "only evaluating does" in done.out
+    assert "phase training" in done.err
