@@ -15,4 +15,12 @@ def forget_others() -> None:
 
 def children() -> list[psutil.Process]:
     """What was started since and was not waited for."""
-    return [process for process in psutil.Process().children(recursive=True) if process not in _before]
+    return [process for process in psutil.Process().children(recursive=True) if not _of_others(process)]
+
+
+def _of_others(process: psutil.Process) -> bool:
+    """Whether it ran before, or was started by what ran before: a server goes on starting processes of its own."""
+    try:
+        return not _before.isdisjoint((process, *process.parents()))
+    except psutil.NoSuchProcess:
+        return False

@@ -250,6 +250,7 @@ def test_with_a_token_one_logs_in_chooses_and_logs_out(tmp_path: Path, browser: 
         page.wait_for_selector('.choose[data-state="chosen"]')
         assert len(kept(site, "ann")) == 1
         assert "canary" not in page.content() + json.dumps(page.context.storage_state())
+        watch.expect("401")  # the browser's own line on what is still under way as one logs out
         page.get_by_role("button", name="Log out").click()
         page.get_by_role("heading", name="Log in").wait_for()
         page.goto(site.page("/choose"))
