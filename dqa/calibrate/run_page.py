@@ -10,7 +10,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import FileSystemLoader
 
 from dqa.calibrate.climb import Step
 from dqa.calibrate.loop import Outcome
@@ -18,10 +18,11 @@ from dqa.calibrate.run_summary import REASONS
 from dqa.calibrate.view import View
 from dqa.clip.frame import Frame
 from dqa.errors import DQAError
-from dqa.report.filters import FILTERS
 from dqa.report.pictures import Picture, picture
+from dqa.report.templating import templates
 
 _TEMPLATES = Path(__file__).parent / "templates"
+_PAGES = templates(FileSystemLoader(_TEMPLATES))
 _LARGE, _LARGE_BYTES = 480, 60_000
 _SMALL, _SMALL_BYTES = 120, 6_000
 
@@ -57,7 +58,7 @@ def run_page(run: Mapping[str, Any], outcome: Outcome, folder: Path, reference: 
         ("best prompt", folder / outcome.best.file),
     ]
     shown = [(title, _picture(still(path), _LARGE, _LARGE_BYTES)) for title, path in large if path is not None]
-    return _template().render(
+    return _PAGES.get_template("run.html").render(
         run=run,
         why=REASONS[outcome.reason],
         style=style,
@@ -103,15 +104,3 @@ def _still(path: Path, look: Look) -> Frame | None:
 
 def _picture(frame: Frame | None, longest: int, most_bytes: int) -> Picture | None:
     return picture(frame, longest, most_bytes) if frame is not None else None
-
-
-def _template() -> Any:
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(FILTERS)
-    return environment.get_template("run.html")

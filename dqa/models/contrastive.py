@@ -20,8 +20,8 @@ from torch.nn import functional
 
 from dqa.clip.frame import Image
 from dqa.errors import ModelUnavailable
+from dqa.models.checkpoint import FIX, KEPT, load_model, load_tokenizer, read_config
 from dqa.models.profiles import Component
-from dqa.models.proxyclip.checkpoint import FIX, KEPT, load_model, load_tokenizer
 from dqa.models.snapshot import identity
 from dqa.record import ModelIdentity
 
@@ -109,17 +109,8 @@ def load(component: Component, folder: Path, device: str) -> ContrastiveModel:
     """
     import transformers
 
-    try:
-        config: Any = transformers.AutoConfig.from_pretrained(str(folder), **KEPT)
-        kind = _CLASSES[config.model_type]
-    except (OSError, ValueError, KeyError) as error:
-        known = ", ".join(_CLASSES)
-        raise ModelUnavailable(
-            f"{component.id} is no model of images and text that is known here",
-            fix=f"name one of these types: {known}",
-            where=str(folder),
-        ) from error
-    model = load_model(component, getattr(transformers, kind), folder, device)
+    config = read_config(component, folder, _CLASSES, "a model of images and text that is known here")
+    model = load_model(component, getattr(transformers, _CLASSES[config.model_type]), folder, device)
     try:
         processor: Any = transformers.AutoImageProcessor.from_pretrained(str(folder), backend="pil", **KEPT)
     except (OSError, ValueError, KeyError, TypeError, ImportError) as error:

@@ -13,15 +13,15 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import FileSystemLoader
 
 from dqa.acceptance.content import Calibration
 from dqa.report import words
 from dqa.report.anchors import scales
 from dqa.report.compare import in_words, ranked
 from dqa.report.curves import HEIGHT, WIDTH, curves
-from dqa.report.filters import FILTERS
 from dqa.report.table import comparison
+from dqa.report.templating import templates
 from dqa.report.text import clean
 from dqa.report.view import ClipView, clip_view
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from dqa.evaluator import Evaluation
 
 _TEMPLATES = Path(__file__).parent / "templates"
+_REPORTS = templates(FileSystemLoader(_TEMPLATES))
 
 
 def render(evaluations: Sequence[Evaluation], *, title: str = "") -> str:
@@ -54,24 +55,20 @@ def render_views(
         raise ValueError("a report needs at least one evaluation")
     best_first = ranked(views, [view.record for view in views])
     style = _style()
-    return (
-        _environment()
-        .get_template("report.html")
-        .render(
-            title=clean(title) or _title(best_first),
-            style=style,
-            style_hash=base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode("ascii"),
-            views=best_first,
-            names=_names(best_first),
-            apart=_apart(best_first),
-            comparison=comparison([view.record for view in best_first]),
-            profiles={view.record.profile: words.profile_words(view.record.profile) for view in best_first},
-            scales=scales(_calibrated_by(best_first), calibrations or {}),
-            plot=(WIDTH, HEIGHT),
-            words=words,
-            scale=words.scale(),
-            curves=curves,
-        )
+    return _REPORTS.get_template("report.html").render(
+        title=clean(title) or _title(best_first),
+        style=style,
+        style_hash=base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode("ascii"),
+        views=best_first,
+        names=_names(best_first),
+        apart=_apart(best_first),
+        comparison=comparison([view.record for view in best_first]),
+        profiles={view.record.profile: words.profile_words(view.record.profile) for view in best_first},
+        scales=scales(_calibrated_by(best_first), calibrations or {}),
+        plot=(WIDTH, HEIGHT),
+        words=words,
+        scale=words.scale(),
+        curves=curves,
     )
 
 
@@ -104,17 +101,3 @@ def _apart(views: Sequence[ClipView]) -> list[list[str]]:
 @cache
 def _style() -> str:
     return (_TEMPLATES / "style.css").read_text(encoding="utf-8")
-
-
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters.update(FILTERS)
-    return environment

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from dqa.models.checkpoint import load_model, load_tokenizer
 from dqa.models.profiles import Component
-from dqa.models.proxyclip.checkpoint import load_model, load_tokenizer
 from dqa.models.residency.copies import Copies
 from dqa.models.snapshot import identity
 from dqa.record import ModelIdentity

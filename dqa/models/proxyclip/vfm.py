@@ -8,9 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dqa.errors import ModelUnavailable
+from dqa.models.checkpoint import load_model, read_config
 from dqa.models.profiles import Component
-from dqa.models.proxyclip.checkpoint import load_model
 from dqa.models.residency.copies import Copies
 from dqa.models.snapshot import identity
 from dqa.record import ModelIdentity
@@ -70,19 +69,7 @@ def load(component: Component, folder: Path, device: str) -> PatchFeatures:
     """
     import transformers
 
-    try:
-        config: Any = transformers.AutoConfig.from_pretrained(str(folder), local_files_only=True)
-    except (OSError, ValueError, KeyError) as error:
-        why = "the folder's config.json names no model that is known here"
-        raise ModelUnavailable(
-            f"{component.id} can't be loaded: {why}", fix="name another", where=str(folder)
-        ) from error
-    if config.model_type not in _KINDS:
-        raise ModelUnavailable(
-            f"{component.id} is a {config.model_type}, which gives no patch features here",
-            fix=f"name a model of one of these types: {', '.join(_KINDS)}",
-            where=str(folder),
-        )
+    config = read_config(component, folder, _KINDS, "a model that gives features of patches")
     kind, options, _ = _KINDS[config.model_type]
     model = load_model(component, getattr(transformers, kind), folder, device, options)
     return PatchFeatures(model, identity(component, folder))

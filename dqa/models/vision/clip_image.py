@@ -9,9 +9,8 @@ from typing import Any
 from torch import Tensor
 
 from dqa.clip.frame import Image
-from dqa.errors import ModelUnavailable
+from dqa.models.checkpoint import load_model, read_config
 from dqa.models.profiles import Component
-from dqa.models.proxyclip.checkpoint import load_model
 from dqa.models.snapshot import identity
 from dqa.models.vision.pixels import CLIP_MEAN, CLIP_STD, middle, normalised, pixels, scaled, shorter
 from dqa.models.vision.tower import ImageTower
@@ -57,19 +56,8 @@ def load(component: Component, folder: Path, device: str) -> ClipTower:
 
 def _config(component: Component, folder: Path) -> Any:
     """The image side's; where it does not say how long its vectors are, the whole CLIP's does."""
-    import transformers
-
-    try:
-        config: Any = transformers.AutoConfig.from_pretrained(str(folder), local_files_only=True)
-    except (OSError, ValueError, KeyError) as error:
-        raise _foreign(component, folder, "a model that is not known here") from error
-    if config.model_type == "clip":
-        config.vision_config.projection_dim = config.projection_dim
-        return config.vision_config
-    if config.model_type != "clip_vision_model":
-        raise _foreign(component, folder, f"a {config.model_type}")
-    return config
-
-
-def _foreign(component: Component, folder: Path, what: str) -> ModelUnavailable:
-    return ModelUnavailable(f"{component.id} is {what}, not a CLIP", fix="name a CLIP checkpoint", where=str(folder))
+    config = read_config(component, folder, ("clip", "clip_vision_model"), "a CLIP")
+    if config.model_type == "clip_vision_model":
+        return config
+    config.vision_config.projection_dim = config.projection_dim
+    return config.vision_config

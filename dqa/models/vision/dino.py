@@ -12,9 +12,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from dqa.clip.frame import Image
-from dqa.errors import ModelUnavailable
+from dqa.models.checkpoint import load_model, read_config
 from dqa.models.profiles import Component
-from dqa.models.proxyclip.checkpoint import load_model
 from dqa.models.snapshot import identity
 from dqa.models.vision.pixels import IMAGENET_MEAN, IMAGENET_STD, normalised, pixels, scaled, shorter
 from dqa.models.vision.tower import ImageTower
@@ -77,18 +76,7 @@ def load(component: Component, folder: Path, device: str) -> DinoTower:
     """
     import transformers
 
-    try:
-        config: Any = transformers.AutoConfig.from_pretrained(str(folder), local_files_only=True)
-    except (OSError, ValueError, KeyError) as error:
-        why = "the folder's config.json names no model that is known here"
-        fix = "name another folder"
-        raise ModelUnavailable(f"{component.id} can't be loaded: {why}", fix=fix, where=str(folder)) from error
-    if config.model_type not in _KINDS:
-        raise ModelUnavailable(
-            f"{component.id} is a {config.model_type}, not a DINO",
-            fix=f"name a model of one of these types: {', '.join(_KINDS)}",
-            where=str(folder),
-        )
+    config = read_config(component, folder, _KINDS, "a DINO")
     kind, options, _ = _KINDS[config.model_type]
     model = load_model(component, getattr(transformers, kind), folder, device, options)
     if config.model_type == "vit":

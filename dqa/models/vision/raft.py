@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from dqa.clip.frame import Image
+from dqa.models.checkpoint import torch_device
 from dqa.models.profiles import Component
-from dqa.models.proxyclip.checkpoint import torch_device
 from dqa.models.snapshot import identity
 from dqa.models.vision.raft_names import torchvision_names
 from dqa.models.vision.raft_net import LEVELS, RADIUS, Raft, widths_of

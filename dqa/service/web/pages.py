@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Query, Request
-from jinja2 import ChoiceLoader, Environment, PackageLoader, PrefixLoader, StrictUndefined
+from jinja2 import ChoiceLoader, PackageLoader, PrefixLoader
 from starlette.responses import HTMLResponse
 
 from dqa.models.profiles import profile_names
-from dqa.report.filters import FILTERS
+from dqa.report.templating import templates
 from dqa.service.context import ServiceDep
 
 PAGE_POLICY = (
@@ -30,14 +30,9 @@ _SECTIONS = (
     ("evaluations", "Evaluations", "/evaluations"),
 )
 
-_templates = Environment(
-    loader=ChoiceLoader([PackageLoader("dqa.service.web"), PrefixLoader({"report": PackageLoader("dqa.report")})]),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
+_templates = templates(
+    ChoiceLoader([PackageLoader("dqa.service.web"), PrefixLoader({"report": PackageLoader("dqa.report")})])
 )
-_templates.filters.update(FILTERS)
 
 
 @dataclass(frozen=True, slots=True)

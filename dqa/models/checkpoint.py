@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,29 @@ KEPT: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 def torch_device(device: str) -> torch.device:
     """The device of a profile: ``cuda`` where there is one, else the CPU."""
     return torch.device("cuda" if device == "cuda" and torch.cuda.is_available() else "cpu")
+
+
+def read_config(component: Component, folder: Path, types: Collection[str], needed: str) -> Any:
+    """What a model's ``config.json`` says.
+
+    Args:
+        types: transformers' model types that will do.
+        needed: what such models are, e.g. ``a DINO``.
+
+    Raises:
+        ModelUnavailable: it names another type, or none that transformers knows.
+    """
+    from transformers import AutoConfig
+
+    fix = f"name a model of one of these types: {', '.join(types)}"
+    try:
+        config: Any = AutoConfig.from_pretrained(str(folder), **KEPT)
+    except (OSError, ValueError, KeyError) as error:
+        what = f"{component.id} is a model that is not known here, not {needed}"
+        raise ModelUnavailable(what, fix=fix, where=str(folder)) from error
+    if config.model_type not in types:
+        raise ModelUnavailable(f"{component.id} is a {config.model_type}, not {needed}", fix=fix, where=str(folder))
+    return config
 
 
 def load_model(

@@ -1,4 +1,4 @@
-"""How templates write numbers and strangers' text."""
+"""Templates: how they are read, and how they write numbers and strangers' text."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from jinja2 import BaseLoader, Environment, StrictUndefined
 from pydantic import BaseModel
 
 from dqa.report.text import clean, shorten
@@ -31,7 +32,7 @@ def pretty(part: BaseModel) -> str:
     return clean(json.dumps(part.model_dump(mode="json"), indent=2, ensure_ascii=False))
 
 
-FILTERS: dict[str, Callable[..., Any]] = {
+_FILTERS: dict[str, Callable[..., Any]] = {
     "clean": clean,
     "shorten": shorten,
     "score": score,
@@ -39,4 +40,17 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "percent": percent,
     "pretty": pretty,
 }
-"""For an environment's ``filters``."""
+
+
+def templates(loader: BaseLoader) -> Environment:
+    """Templates that escape whatever they are given, fail on a name they are not given, and know the filters above."""
+    environment = Environment(
+        loader=loader,
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(_FILTERS)
+    return environment
