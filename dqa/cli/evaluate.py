@@ -59,8 +59,8 @@ def command(  # noqa: PLR0913, PLR0917 - a parameter an option
     """Grade one clip against its prompt, or rank several made from the same prompt, best first.
 
     With --json, one record a line, best first. A clip that can't be evaluated is named on stderr and the others go
-    on; the exit code is then 3. It is 4 if nothing could be scored and something needed is missing (a model). A clip
-    without a grade counts as below any --fail-below.
+    on; the exit code is then 3. It is 4 if the models that look for the prompt are not there: the record then tells of
+    the rest. A clip without a grade counts as below any --fail-below.
     """
     _check_grade(fail_below)
     _check_report(report)
@@ -77,7 +77,10 @@ def command(  # noqa: PLR0913, PLR0917 - a parameter an option
         return failure
     if any(_is_below(item.record.grade, fail_below) for item in judged):
         return BELOW
-    return UnavailableError.exit_code if judged and all(_without_models(item.record) for item in judged) else 0
+    if not judged or not all(_without_models(item.record) for item in judged):
+        return 0
+    say(f"whether the prompt was obeyed can't be judged: {judged[0].record.channels['semantic'].reason}")
+    return UnavailableError.exit_code
 
 
 def _judge_all(
@@ -131,8 +134,8 @@ def _tell(path: Path, error: DQAError) -> None:
 
 
 def _without_models(record: EvaluationRecord) -> bool:
-    """Whether not one channel has a score, and something that was needed for one is not there."""
-    return record.final is None and any(r.status == "unavailable" for r in record.channels.values())
+    """Whether neither channel that looks for the prompt has what it needs: what was asked can't be answered then."""
+    return all(record.channels[name].status == "unavailable" for name in ("semantic", "spatial"))
 
 
 def _show(judged: Sequence[_Judged], *, as_json: bool, alone: bool) -> None:
