@@ -15,11 +15,11 @@ from typing import Any, Protocol
 from dqa.calibrate.axes import Axes
 from dqa.calibrate.climb import Climb, Reason, Rules, Step, step_event, step_from
 from dqa.calibrate.editor import Editor, EditRequest, together
-from dqa.calibrate.journal import Journal
 from dqa.calibrate.judge import Judge
 from dqa.calibrate.reference import Reference
 from dqa.calibrate.view import View
 from dqa.errors import InputError
+from dqa.journal import Journal
 
 Tell = Callable[[str], None]
 """Told of every step, in a line."""

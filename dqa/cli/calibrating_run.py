@@ -19,10 +19,10 @@ from dqa.prompt import check_prompt
 if TYPE_CHECKING:
     from dqa.calibrate.climb import Rules
     from dqa.calibrate.editor import Editor
-    from dqa.calibrate.journal import Journal
     from dqa.calibrate.loop import Outcome, Run
     from dqa.calibrate.reference import Reference
     from dqa.comfy.generate import ComfyGenerator
+    from dqa.journal import Journal
 
 EditorName = Literal["rules", "llm", "ask", "files"]
 
@@ -45,15 +45,18 @@ class Climbing:
 
 def climb(common: Common, against: Against, how: Climbing) -> dict[str, Any]:
     """Runs until it stops; the summary, with the paths of log and page."""
-    from dqa.calibrate.journal import Journal
     from dqa.calibrate.learned import save_gains
     from dqa.calibrate.loop import climb_on
     from dqa.calibrate.run_summary import summary
+    from dqa.journal import Journal
 
     _check(against, how)
     bench = open_bench(common, comfy_url=how.url)
     folder = (common.analysis_dir or bench.settings.home / "calibrate" / "runs") / f"run_{bench.tag}"
-    with generator(how.workflow, bench.settings) as makes, Journal(folder / "log.jsonl") as journal:
+    with (
+        generator(how.workflow, bench.settings) as makes,
+        Journal(folder / "log.jsonl", "calibration", "--run-tag or --analysis-dir") as journal,
+    ):
         say(f"log: {journal.path} (go on with --run-tag {bench.tag})")
         run = _run(bench, against, how, makes, journal)
         outcome = climb_on(run, journal, say)

@@ -11,12 +11,12 @@ import pytest
 from dqa.calibrate.axes import Axes
 from dqa.calibrate.climb import Rules, independent
 from dqa.calibrate.editor import Edit, EditRequest
-from dqa.calibrate.journal import Journal
 from dqa.calibrate.learned import load_gains, save_gains
 from dqa.calibrate.reference import Reference
 from dqa.calibrate.rules import RuleEditor
 from dqa.calibrate.run_summary import attribution, best_seed
 from dqa.errors import Busy, InputError, UnavailableError
+from dqa.journal import Journal
 from tests.calibrate.worlds import AXES, REFERENCE, World, axis, climbed
 
 

@@ -13,12 +13,12 @@ from PIL import Image as Pictures
 
 from dqa.calibrate.axes import default_axes
 from dqa.calibrate.climb import Rules
-from dqa.calibrate.journal import Journal
 from dqa.calibrate.loop import Outcome, Run, climb_on
 from dqa.calibrate.measured import MeasuredJudge
 from dqa.calibrate.rules import RuleEditor
 from dqa.calibrate.view import look_at
 from dqa.config import Settings
+from dqa.journal import Journal
 from tests.calibrate.painter import paint
 from tests.calibrate.pictures import seen
 
@@ -50,7 +50,7 @@ def climbed(folder: Path, makes: Local, wrong: str, wanted: str, **rules: Any) -
     judge = MeasuredJudge(AXES)
     reference = judge.describe(seen(makes.picture(wanted, 7))).reference
     settings = Settings(home=folder)  # type: ignore[call-arg]
-    with Journal(folder / "log.jsonl") as journal:
+    with Journal(folder / "log.jsonl", "calibration", "--run-tag") as journal:
         journal.write({"event": "start"})
         run = Run(
             name="proof", folder=folder, axes=AXES, rules=Rules(**rules), judge=judge, editor=RuleEditor(AXES),

@@ -11,12 +11,12 @@ from typing import Any
 from dqa.calibrate.axes import Axes, Axis
 from dqa.calibrate.climb import Rules
 from dqa.calibrate.editor import Editor
-from dqa.calibrate.journal import Journal
 from dqa.calibrate.judge import Comparison
 from dqa.calibrate.loop import Outcome, Run, climb_on
 from dqa.calibrate.reference import Reference
 from dqa.calibrate.rules import RuleEditor
 from dqa.calibrate.verdicts import Judged, Verdict
+from dqa.journal import Journal
 from dqa.record import ModelIdentity
 
 
@@ -77,7 +77,7 @@ def climbed(folder: Path, world: World, rules: Rules | None = None, **changes: A
     """Begins a run in ``folder``, or goes on with the one that is there."""
     editor: Editor = changes.pop("editor", None) or RuleEditor(changes.get("axes", AXES))
     options = {"axes": AXES, "reference": REFERENCE, "prompt": "a person", "seed": 7, **changes}
-    with Journal(folder / "log.jsonl") as journal:
+    with Journal(folder / "log.jsonl", "calibration", "--run-tag") as journal:
         if not journal.events:
             journal.write({"event": "start"})
         run = Run(

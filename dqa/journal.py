@@ -18,13 +18,17 @@ class Journal:
 
     Args:
         path: the file; made if need be. A line that a kill left unfinished is cut off.
+        what: what it is the log of, for messages.
+        option: the command's option that chooses another log.
 
     Attributes:
         events: what it holds, in order.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, what: str = "run", option: str = "--out") -> None:
         self.path = path
+        self._what = what
+        self._option = option
         self.events: list[dict[str, Any]] = []
         self._descriptor = -1
 
@@ -41,7 +45,7 @@ class Journal:
             self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
         except OSError as error:
             what = f"the log can't be written ({(error.strerror or str(error)).lower()})"
-            raise UnavailableError(what, fix="choose another --analysis-dir", where=str(self.path)) from None
+            raise UnavailableError(what, fix=f"choose another {self._option}", where=str(self.path)) from None
         try:
             self._lock()
             self._read()
@@ -79,7 +83,9 @@ class Journal:
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Busy("another process runs this calibration", fix="wait for it, or use another --run-tag") from None
+            raise Busy(
+                f"another process runs this {self._what}", fix=f"wait for it, or use another {self._option}"
+            ) from None
 
     def _read(self) -> None:
         data = self.path.read_bytes()
@@ -96,6 +102,6 @@ class Journal:
             event = None
         if not isinstance(event, dict) or "event" not in event:
             raise InputError(
-                f"line {number} of the log is none of its own", fix="use another --run-tag", where=str(self.path)
+                f"line {number} of the log is none of its own", fix=f"use another {self._option}", where=str(self.path)
             )
         return cast("dict[str, Any]", event)
