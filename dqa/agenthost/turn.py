@@ -75,21 +75,29 @@ def ask_verifier(
 
 def verdict_in(turn: Turn) -> dict[str, Any] | str:
     """What ``final_verdict`` returned in a turn; where there is no verdict, why, in words."""
-    returns = turn.returns(_TOOL)
+    found = returned_in(turn, _TOOL)
+    if isinstance(found, str) or isinstance(found.get("id"), str):
+        return found
+    return f"{_TOOL} returned no record id"
+
+
+def returned_in(turn: Turn, tool: str) -> dict[str, Any] | str:
+    """What a tool returned last in a turn, as a JSON object; where it did not, or failed, why, in words."""
+    returns = turn.returns(tool)
     if not returns:
         said = f"; it said: {turn.reply[:200]}" if turn.reply else ""
-        return f"its turn ended without {_TOOL}{said}"
+        return f"its turn ended without {tool}{said}"
     last = returns[-1]
     try:
         data = json.loads(last.text)
-    except ValueError:
-        return f"{_TOOL} failed: {last.text[:200]}"
+    except (ValueError, RecursionError):
+        return f"{tool} failed: {last.text[:200]}"
     if last.status != "success" or not isinstance(data, dict):
-        return f"{_TOOL} failed: {last.text[:200]}"
+        return f"{tool} failed: {last.text[:200]}"
     found = cast(dict[str, Any], data)
     if found.get("error"):
-        return f"{_TOOL} failed: {found['error']}; {found.get('fix', '')}".rstrip("; ")
-    return found if isinstance(found.get("id"), str) else f"{_TOOL} returned no record id"
+        return f"{tool} failed: {found['error']}; {found.get('fix', '')}".rstrip("; ")
+    return found
 
 
 def _mismatch(record: Mapping[str, Any], media: str, prompt: str) -> str:

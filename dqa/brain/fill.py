@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from dqa.brain.conversation import Conversation, as_json
+from dqa.brain.correct import correction
 from dqa.brain.wording import compose
 
 _MEDIA_ID = re.compile(r"\bmd_[0-9a-hjkmnp-tv-z]{26}\b")
@@ -31,8 +32,9 @@ _MEDIA_NAMES = {"media", "video", "clip", "path", "file", "image"}
 def fill(parameters: Mapping[str, Any], conversation: Conversation) -> tuple[dict[str, Any], list[str]]:
     """The arguments, and the names of required ones that the conversation does not hold.
 
-    A value comes from what a tool returned in this turn, then from ``name: value`` in what the user said, then from the
-    shape of what was said: a path is media, quoted text a prompt.
+    A value comes from what a tool returned in this turn, then from the task where what was said is a calibrator's, then
+    from ``name: value`` in what the user said, then from the shape of what was said: a path is media, quoted text a
+    prompt.
     """
     arguments: dict[str, Any] = {}
     missing: list[str] = []
@@ -55,6 +57,9 @@ def _value(name: str, conversation: Conversation) -> Any:
         found = None if returned.failed else returned.find(name)
         if found is not None:
             return found
+    worked_out = correction(conversation.user)
+    if name in worked_out:
+        return worked_out[name]
     return labelled(name, conversation.user) or _BY_SHAPE.get(name, _none)(conversation.user)
 
 

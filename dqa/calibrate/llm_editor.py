@@ -7,13 +7,12 @@ from typing import Any, Protocol
 
 from dqa.calibrate.editor import Edit, EditRequest, Target
 from dqa.calibrate.measured import plain
+from dqa.calibrate.proposal import NothingNew, edit_of
 from dqa.calibrate.safe import in_quotes
 from dqa.calibrate.wording import wordings
 from dqa.errors import InvalidPrompt, UnavailableError
 from dqa.models.roles import VisionLanguageModel
-from dqa.prompt import check_prompt
 
-_LONGEST = 4000
 _SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {"wording": {"type": "string"}, "prompt": {"type": "string"}},
@@ -46,37 +45,25 @@ class LlmEditor:
 
     def propose(self, request: EditRequest) -> Edit | None:
         """See :class:`~dqa.calibrate.editor.Editor`; a prompt that was tried is asked for once more, then given up."""
-        problem = ""
+        problem: InvalidPrompt | None = None
         for _ in range(2):
-            answer = self._model.write([], _instruction(request, problem), _SCHEMA)
+            answer = self._model.write([], _instruction(request, problem), _SCHEMA) or {}
             try:
-                edit = _edit(answer, len(request.targets))
+                return edit_of(answer.get("prompt"), answer.get("wording"), request)
             except InvalidPrompt as error:
-                problem = error.what
-                continue
-            if edit.prompt not in request.seen:
-                return edit
-            problem = "that prompt was tried already"
-        if problem == "that prompt was tried already":
+                problem = error
+        if problem is None or isinstance(problem, NothingNew):
             return None
         raise UnavailableError(
-            f"the editor gave no usable prompt, asked twice: {problem}", fix="use another model, or --editor rules"
+            f"the editor gave no usable prompt, asked twice: {problem.what}",
+            fix="use another model, or --editor rules",
         )
 
 
-def _edit(answer: dict[str, Any] | None, targets: int) -> Edit:
-    prompt, wording = (answer or {}).get("prompt"), (answer or {}).get("wording")
-    if not isinstance(prompt, str) or not isinstance(wording, str) or not wording.strip():
-        raise InvalidPrompt("your answer was no JSON object with wording and prompt")
-    if len(prompt) > _LONGEST:
-        raise InvalidPrompt(f"the prompt is longer than {_LONGEST} characters")
-    return Edit(check_prompt(prompt), (wording.strip()[:200],) * targets)
-
-
-def _instruction(request: EditRequest, problem: str) -> str:
+def _instruction(request: EditRequest, problem: InvalidPrompt | None) -> str:
     corrections = "\n".join(_line(target) for target in request.targets)
     tried = ", ".join(in_quotes(wording) for wording in request.used) or "none"
-    again = f"\nYour last answer could not be used: {problem}. Answer again." if problem else ""
+    again = f"\nYour last answer could not be used: {problem.what}. Answer again." if problem else ""
     return (
         "You correct the prompt of an image or video generator. Change it only where it concerns what is named below, "
         "and leave everything else word for word as it is. Give the whole new prompt, and under wording the few words "

@@ -24,6 +24,7 @@ def test_the_deployment_is_the_one_agreed_on() -> None:
         "agent-dqa-director",
         "agent-dqa-writer",
         "agent-dqa-cameraman",
+        "agent-dqa-calibrator",
     }
     wanted = (
         "semantic_evaluation spatial_evaluation benchmark_evaluation final_verdict verify_video read_user_selections"

@@ -19,6 +19,7 @@ import pytest
 
 import dqa
 from dqa.agenthost import local, runtime
+from dqa.agenthost.manifest import load_manifest
 from dqa.agenthost.runtime import processes
 from dqa.agenthost.runtime.health import answers, free_port
 from dqa.agenthost.runtime.layout import existing_layout
@@ -220,7 +221,7 @@ def test_the_agents_are_deployed_once_and_doctor_finds_them(stack: Stack) -> Non
     local.deploy_agents(stack.settings, stack.connection)
     assert local.compare(stack.settings, stack.connection).in_sync
     agents = runtime.status(stack.settings, local.agents_probe(stack.settings)).agents
-    assert len(agents) == 5
+    assert len(agents) == len(load_manifest().agents)
     assert all(agent["id"] and agent["in_sync"] for agent in agents.values())
     assert [(f.check, f.level) for f in agents_side(stack.settings)] == [
         ("letta", "ok"),

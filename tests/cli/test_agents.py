@@ -62,7 +62,7 @@ def test_export_writes_a_file_an_agent(cli: Run, host: ScriptedHost, tmp_path: P
     assert cli("agents", "export", "--output", tmp_path / "af", *URL).code == 2
     cli("agents", "deploy", *URL)
     paths = cli("agents", "export", "--output", tmp_path / "af", "--json", *URL).json
-    assert len(paths) == 5
+    assert len(paths) == 6
     assert all("agents" in json.loads(Path(path).read_text()) for path in paths)
 
 
