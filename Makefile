@@ -1,5 +1,5 @@
 # make setup: the environment in .venv, with the command dqa.   make demo: the main job, on real clips.
-# make test: all tests.   make check: lint, types, import contracts.   make test-fast: without the slow tests.
+# make test: all tests, in two processes (WORKERS=0: in one).   make check: lint, types, import contracts.   make test-fast: without the slow tests.
 # make test-gpu: the tests that need a GPU.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -8,6 +8,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.dqa-setup
 # More than one thread a process is slower, not faster, on small machines (docs/measurements.md).
 export OMP_NUM_THREADS ?= 1
+WORKERS ?= 2
 
 .PHONY: setup demo test test-fast test-gpu check clean
 
@@ -24,10 +25,10 @@ demo: setup
 	$(BIN)/python scripts/demo.py
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS)
 
 test-fast: setup
-	$(BIN)/python -m pytest -m 'not slow'
+	$(BIN)/python -m pytest -n $(WORKERS) -m 'not slow'
 
 test-gpu: setup
 	$(BIN)/python -m pytest -m gpu

@@ -4,14 +4,31 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from tests import sharing
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 for name in [n for n in os.environ if n.startswith("DQA_") and not n.startswith("DQA_TEST_")]:
     del os.environ[name]  # the settings of whoever runs the tests are not the tests' settings
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    return sharing.by_folder(config, log)
+
+
+# Outermost, so that a test's time limit begins with its turn.
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    alone = item.get_closest_marker("alone") is not None
+    with sharing.turn(sharing.common_folder(item.config), alone):
+        return (yield)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -86,6 +86,7 @@ def test_a_hundred_megabytes_of_json_are_refused_at_once_and_memory_stays_flat(s
     assert psutil.Process(service.process.pid).memory_info().rss - before < 30e6
 
 
+@pytest.mark.alone
 def test_the_loop_goes_on_while_hostile_json_comes(service: RunningService) -> None:
     """The health check is answered by the event loop itself: its delay is the loop's."""
     stop = threading.Event()

@@ -44,6 +44,7 @@ def opened(site: Site, page: Page, left: EvaluationRecord, right: EvaluationReco
     return page
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 @pytest.mark.parametrize("names", [("wan21_01_base", "wan21_01_flex"), ("wan21_04_base", "wan21_04_flex")])
 def test_real_clips_are_never_more_than_a_frame_apart_in_ten_seconds(
@@ -111,6 +112,7 @@ def test_every_frame_can_be_reached_by_the_bar(two: Page) -> None:
     settled(two, [30, 130])
 
 
+@pytest.mark.alone
 def test_a_pause_stops_both_on_the_same_frame(two: Page) -> None:
     for _ in range(3):
         two.keyboard.press("Space")
@@ -121,6 +123,7 @@ def test_a_pause_stops_both_on_the_same_frame(two: Page) -> None:
         assert right == 100 + left
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     "lacking", ["delete window.VideoFrame", "delete HTMLVideoElement.prototype.requestVideoFrameCallback"]
 )
@@ -163,6 +166,7 @@ def test_with_two_rates_a_step_is_one_of_the_finer_and_both_show_that_moment(
         settled(page, [int((n + 0.5) / 24 * 16), n])
 
 
+@pytest.mark.alone
 def test_the_shorter_clip_waits_on_its_last_frame_and_both_begin_again(
     site: Site, page: Page, counted: dict[str, EvaluationRecord]
 ) -> None:
@@ -178,6 +182,7 @@ def test_the_shorter_clip_waits_on_its_last_frame_and_both_begin_again(
     assert sum(b[2] < a[2] for a, b in pairwise(seen)) >= 1
 
 
+@pytest.mark.alone
 def test_a_clip_that_stops_by_itself_stops_the_other_until_both_go_on(two: Page) -> None:
     two.keyboard.press("Space")
     two.wait_for_timeout(400)
@@ -188,6 +193,7 @@ def test_a_clip_that_stops_by_itself_stops_the_other_until_both_go_on(two: Page)
     went_on_together(two)
 
 
+@pytest.mark.alone
 def test_a_pushed_clip_is_pulled_back(two: Page) -> None:
     two.keyboard.press("Space")
     two.wait_for_timeout(300)
@@ -197,6 +203,7 @@ def test_a_pushed_clip_is_pulled_back(two: Page) -> None:
     went_on_together(two)
 
 
+@pytest.mark.alone
 def test_a_clip_that_runs_away_is_held(two: Page) -> None:
     two.keyboard.press("Space")
     two.wait_for_timeout(300)
@@ -215,6 +222,7 @@ def went_on_together(page: Page) -> None:
     assert len(set(later)) > 3
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(("key", "name", "rate"), [("2", "Half speed", 0.5), ("4", "Quarter speed", 0.25)])
 def test_slow_motion(two: Page, key: str, name: str, rate: float) -> None:
     two.keyboard.press(key)
@@ -232,6 +240,7 @@ def test_slow_motion(two: Page, key: str, name: str, rate: float) -> None:
     assert button.get_attribute("aria-pressed") == "false"
 
 
+@pytest.mark.alone
 def test_without_loop_both_end_on_their_last_frames_and_play_begins_anew(two: Page) -> None:
     two.keyboard.press("l")
     assert two.get_by_role("button", name="Loop").get_attribute("aria-pressed") == "false"
@@ -305,6 +314,7 @@ def test_actual_size_shows_pixels_as_they_are_and_moves_both(two: Page) -> None:
     assert two.evaluate(fits) == ["contain", "contain"]
 
 
+@pytest.mark.alone
 def test_a_large_file_is_streamed_and_in_step_too(site: Site, page: Page, counted: dict[str, EvaluationRecord]) -> None:
     large = counting_clip(site.clips / "large.mp4", 32, 16, first=100)
     with large.open("ab") as file:
