@@ -21,8 +21,10 @@ from dqa.store.selections import Selection, read
 from dqa.store.tables import (
     adapter_rewards,
     evaluations,
+    generations,
     jobs,
     media,
+    refinements,
     selections,
     trainings,
     tuner_heads,
@@ -94,6 +96,8 @@ def _lists(engine: sa.Engine, user: str, folders: Sequence[Path]) -> dict[str, I
         "trainings": rows(trainings.c.id, _opened("request", "progress", "outcome", without=frozenset({"owner"}))),
         "adapters": (json.dumps(file) for folder in folders for file in _files(folder)),
         "rewards": _rewards(engine, user),
+        "refinements": rows(refinements.c.id, lambda row: str(row["record"])),
+        "generations": rows(generations.c.id, _opened("request", "error", without=frozenset({"owner", "submitted"}))),
         "media": _media(engine, user),
     }
 
@@ -155,10 +159,11 @@ def _rewards(engine: sa.Engine, user: str) -> Iterator[str]:
 
 
 def _media(engine: sa.Engine, user: str) -> Iterator[str]:
-    """The uploads this user had judged."""
+    """The uploads this user had judged, and the clips made for this user."""
     judged = sa.select(evaluations.c.sha256).where(evaluations.c.user == user)
     asked = sa.select(jobs.c.media_id).where(jobs.c.user == user, jobs.c.media_id.is_not(None))
-    mine = sa.or_(media.c.sha256.in_(judged), media.c.id.in_(asked))
+    made = sa.select(generations.c.media_id).where(generations.c.user == user, generations.c.media_id.is_not(None))
+    mine = sa.or_(media.c.sha256.in_(judged), media.c.id.in_(asked), media.c.id.in_(made))
     query = sa.select(media.c.id, media.c.sha256, media.c.name, media.c.bytes).where(mine).order_by(media.c.id)
     with reading(engine) as connection:
         found = connection.execute(query).mappings().all()

@@ -15,7 +15,7 @@ from dqa.ids import new_id
 from dqa.store import keys
 from dqa.store.engine import reading, writing
 from dqa.store.keys import IdempotencyKey
-from dqa.store.tables import evaluations, jobs, media
+from dqa.store.tables import evaluations, generations, jobs, media
 
 _STALE_S = 3600.0
 """Age after which a file that no row names is left over from a crash, and not an upload under way."""
@@ -99,7 +99,8 @@ class MediaShelf:
             return None
         judged = sa.select(evaluations.c.id).where(evaluations.c.sha256 == sha256).limit(1)
         asked = sa.select(jobs.c.id).where(jobs.c.media_id == row.id).limit(1)
-        if connection.scalar(judged) or connection.scalar(asked):
+        made = sa.select(generations.c.id).where(generations.c.media_id == row.id).limit(1)
+        if connection.scalar(judged) or connection.scalar(asked) or connection.scalar(made):
             return None
         connection.execute(media.delete().where(media.c.id == row.id))
         return self.folder / row.file

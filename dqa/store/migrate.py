@@ -16,7 +16,7 @@ from dqa.store.engine import reading, translated, writing
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0004"
+HEAD = "0005"
 """The newest migration. Compared first: alembic itself is imported only when there is something to do."""
 
 _LOCK = 0x445141

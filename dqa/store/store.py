@@ -13,9 +13,11 @@ from dqa.record import EvaluationRecord
 from dqa.store import records, summaries
 from dqa.store.asking import Asking
 from dqa.store.engine import create, reading, writing
+from dqa.store.generations import Generations
 from dqa.store.jobs import ENDED, Jobs
 from dqa.store.media import MediaShelf
 from dqa.store.migrate import migrate
+from dqa.store.refinements import Refinements
 from dqa.store.selections import Selections
 from dqa.store.styles import Styles
 from dqa.store.summaries import Wanted
@@ -31,6 +33,8 @@ class Store:
     Attributes:
         jobs: evaluations asked of the service.
         media: uploads.
+        generations: clips asked of the operator's generator.
+        refinements: briefs taken from prompt to verdict until a clip was good enough.
         selections: choices between two evaluations.
         tuner: what was learned from them.
         asking: what to ask a user next, and what they would choose.
@@ -44,6 +48,8 @@ class Store:
         self._engine = engine
         self.jobs = Jobs(engine)
         self.media = MediaShelf(engine, home / "media")
+        self.generations = Generations(engine, self.media)
+        self.refinements = Refinements(engine)
         self.selections = Selections(engine)
         self.tuner = Tuner(engine, taste_versions)
         self.asking = Asking(engine, self.tuner)

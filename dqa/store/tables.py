@@ -214,3 +214,40 @@ adapter_rewards = Table(
     Column("reward", Float, nullable=False),
 )
 """Implicit reward that a user's adapter gives to an evaluated clip, in nats."""
+
+refinements = Table(
+    "refinements",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("created", String(40), nullable=False),
+    Column("user", String(200), nullable=False),
+    Column("profile", String(64), nullable=False),
+    Column("outcome", String(12), nullable=False),
+    Column("cycles", Integer, nullable=False),
+    Column("accepted", ID),
+    Column("record", Text, nullable=False),
+    Index("refinements_by_user", "user", "id"),
+)
+"""Briefs taken through prompt, clip and verdict until one was good enough: ``record`` is the JSON that was written,
+``cycles`` how many clips it took, ``accepted`` the evaluation that was accepted."""
+
+generations = Table(
+    "generations",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("created", Float, nullable=False),
+    Column("user", String(200), nullable=False),
+    Column("status", String(12), nullable=False),
+    Column("request", Text, nullable=False),
+    Column("run", ID, nullable=False),
+    Column("submitted", Boolean, nullable=False),
+    Column("media_id", ID, ForeignKey("media.id")),
+    Column("owner", String(200)),
+    Column("started", Float),
+    Column("ended", Float),
+    Column("cancel_at", Float),
+    Column("error", Text),
+    Index("generations_by_status", "status", "id"),
+)
+"""Clips asked of the operator's generator. ``run`` is the id that the generator knows it by, drawn before it is asked,
+``submitted`` whether it may have been: who takes up another's generation asks for that run before it starts one."""

@@ -21,12 +21,14 @@ from dqa.store.media import MediaShelf
 from dqa.store.selections import NEW, Selection
 from dqa.store.tables import (
     evaluations,
+    generations,
     idempotency,
     job_events,
     jobs,
     media,
     media_locations,
     metadata,
+    refinements,
     selections,
     trainings,
 )
@@ -78,8 +80,9 @@ class Users:
         """:meth:`export` as pieces of JSON text, read as they are asked for: memory stays flat.
 
         The document is ``{"schema": "dqa.user/1", "user", "created", "evaluations", "jobs", "choices", "steps",
-        "serving", "style", "trainings", "adapters", "rewards", "media"}``: records as they were written, choices as
-        ``dqa choose --import`` takes them, adapters and uploads by name and SHA-256.
+        "serving", "style", "trainings", "adapters", "rewards", "refinements",
+        "generations", "media"}``: records as they were written, choices as ``dqa choose --import`` takes them, adapters
+        and uploads by name and SHA-256.
         """
         return dossier.write(self._engine, user, self._folders(user_key(user)))
 
@@ -98,7 +101,7 @@ class Users:
             is_gone: tells that the runner of a job or training died; its work does not count as under way.
 
         Raises:
-            Conflict: an evaluation or training of the user is under way; cancel it first.
+            Conflict: an evaluation, training or generation of the user is under way; cancel it first.
         """
         self.sweep()
         with writing(self._engine) as connection:
@@ -180,6 +183,11 @@ def _refuse_while_running(connection: sa.Connection, user: str, is_gone: IsGone)
     if any(not is_gone(row.owner or "") for row in leased):
         fix = f"cancel it first (DELETE /v1/evaluations/{leased[0].id}), or wait for it"
         raise Conflict("an evaluation of this user is under way", fix=fix)
+    query = sa.select(generations.c.id, generations.c.owner).where(generations.c.user == user)
+    making = connection.execute(query.where(generations.c.status == "running")).all()
+    if any(not is_gone(row.owner or "") for row in making):
+        fix = f"cancel it first (DELETE /v1/generations/{making[0].id}), or wait for it"
+        raise Conflict("a clip of this user is being generated", fix=fix)
     query = sa.select(trainings.c.id, trainings.c.owner).where(trainings.c.user == user)
     training = connection.execute(query.where(trainings.c.status == "running")).all()
     if any(not is_gone(row.owner or "") for row in training):
@@ -197,14 +205,17 @@ def _keys_of(user: str) -> sa.ColumnElement[bool]:
     of_jobs = made.startswith("ev_") | made.startswith("cal_")
     orphaned = of_jobs & made.not_in(sa.select(jobs.c.id)) & made.not_in(sa.select(evaluations.c.id))
     named = idempotency.c.key.contains(user, autoescape=True)
-    return made.in_(asked) | made.in_(judged) | of_choices | orphaned | named
+    own = (sa.select(table.c.id).where(table.c.user == user) for table in (refinements, generations))
+    return sa.or_(made.in_(asked), made.in_(judged), of_choices, orphaned, named, *(made.in_(ids) for ids in own))
 
 
 def _hashes(connection: sa.Connection, user: str) -> set[str]:
-    """SHA-256 of every clip the user had judged, or asked to have judged."""
+    """SHA-256 of every clip the user had judged, or asked to have judged or made."""
     judged = sa.select(evaluations.c.sha256).where(evaluations.c.user == user).distinct()
     asked = sa.select(media.c.sha256).join(jobs, jobs.c.media_id == media.c.id).where(jobs.c.user == user).distinct()
-    return {*connection.scalars(judged), *connection.scalars(asked)}
+    made = sa.select(media.c.sha256).join(generations, generations.c.media_id == media.c.id)
+    made = made.where(generations.c.user == user).distinct()
+    return {*connection.scalars(judged), *connection.scalars(asked), *connection.scalars(made)}
 
 
 def _count(connection: sa.Connection, statement: sa.Delete) -> int:

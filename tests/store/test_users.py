@@ -251,6 +251,7 @@ def test_an_export_holds_everything_and_nothing_of_the_others(store: Store, user
     held = {
         "evaluations": "evaluations", "jobs": "jobs", "choices": "selections", "steps": "tuner_steps",
         "serving": "tuner_heads", "trainings": "trainings", "rewards": "adapter_rewards",
+        "refinements": "refinements", "generations": "generations",
     }  # fmt: skip
     assert {name: len(document[name]) for name in held} == {name: len(rows[table]) for name, table in held.items()}
     told = {*held.values(), "user_styles", "summaries"}

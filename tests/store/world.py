@@ -90,6 +90,23 @@ def _rows(store: Store, user: str, evaluation: str) -> None:
                 "created": 1.0,
             },
             t.adapter_rewards: {"adapter": "v1", "evaluation": evaluation, "reward": 0.25},
+            t.refinements: {
+                "id": (refined := new_id("rf")),
+                "created": "now",
+                "profile": "embedded",
+                "outcome": "accepted",
+                "cycles": 1,
+                "accepted": evaluation,
+                "record": json.dumps({"id": refined, "brief": canary(user)}),
+            },
+            t.generations: {
+                "id": new_id("gen"),
+                "created": 1.0,
+                "status": "cancelled",
+                "request": json.dumps({"prompt": canary(user)}),
+                "run": "a run",
+                "submitted": False,
+            },
         }.items():
             connection.execute(table.insert().values(user=user, **values))
 
