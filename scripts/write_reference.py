@@ -5,15 +5,17 @@ python scripts/write_reference.py
 
 from __future__ import annotations
 
+import io
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from typer.main import get_command
 
+from dqa.cli import guard
 from dqa.cli.app import app
 from dqa.config import Settings
 
@@ -57,11 +59,11 @@ def _commands(group: Any, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ..
 
 
 def _help(*command: str) -> str:
-    environ = {**os.environ, "COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1"}
-    done = subprocess.run(
-        [sys.executable, "-m", "dqa", *command, "--help"], capture_output=True, text=True, env=environ, check=True
-    )
-    text = "\n".join(line.rstrip() for line in done.stdout.strip().splitlines())
+    shown = io.StringIO()
+    with patch.dict(os.environ, {"COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1"}), redirect_stdout(shown):
+        code = guard.run([*command, "--help"])
+    assert code == 0, command
+    text = "\n".join(line.rstrip() for line in shown.getvalue().strip().splitlines())
     return f"## dqa {' '.join(command)}".rstrip() + f"\n\n```text\n{text}\n```"
 
 
