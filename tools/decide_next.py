@@ -93,6 +93,12 @@ def _good_enough(verdict: dict) -> bool:
     return grade in _GRADES and _GRADES.index(grade) >= _GRADES.index(least)
 
 
+def _to_refine(verdict: dict) -> bool:
+    """Neither good enough nor for a person to look at ("review"): the rule of dqa.refine."""
+    action = verdict.get("action")
+    return action != "review" and not (_good_enough(verdict) and action in (None, "accept"))
+
+
 def _shots() -> list:
     """The verdicts of this turn, by the host's log."""
     return [data for _, data in _returns("ask_cameraman")]
@@ -111,7 +117,7 @@ def decide_next() -> str:
         retries = int(_standard("MAX_RETRIES", "3"))
         last = shots[-1] if shots else {}
         # A failure is not repeated here: its cause (a service that is down) would be the same.
-        refine = bool(last.get("id")) and not _good_enough(last) and len(shots) <= min(retries, 10)
+        refine = bool(last.get("id")) and _to_refine(last) and len(shots) <= min(retries, 10)
         decision = "refine" if refine else "deliver"
         facts = {"attempts": len(shots), "grade": last.get("grade"), "wanted": _standard("MIN_ACCEPTABLE_GRADE", "B")}
         # The host's conditional rule compares what stands under "message" in a tool's JSON.

@@ -18,6 +18,7 @@ from dqa.cli import (
     evaluate,
     models,
     plan,
+    refine,
     reproduce,
     serve,
     status,
@@ -49,7 +50,7 @@ def root(
 ) -> None:
     """Grades AI-generated video against its prompt. stdout is data, stderr is progress; --json works everywhere.
 
-    Exit codes: 0 done; 1 a grade is below --fail-below, or a verdict was not reproduced; 2 wrong usage;
+    Exit codes: 0 done; 1 a grade is below what was asked for, or a verdict was not reproduced; 2 wrong usage;
     3 an input can't be evaluated; 4 something needed is not available.
     """
     del version
@@ -59,6 +60,7 @@ app.command("evaluate", short_help="Grade a clip, or rank several of one prompt.
 app.command("batch", short_help="Grade every line of a manifest; resumable.")(batch.command)
 app.command("reproduce", short_help="Run an evaluation again and compare.")(reproduce.command)
 app.command("choose", short_help="Say which of two graded clips is better.")(choose.command)
+app.command("refine", short_help="From a brief to a clip that is good enough.")(refine.command)
 app.add_typer(tuner.app, name="tuner", short_help="Learn from choices; predict one.")
 app.add_typer(user.app, name="user", short_help="What is kept of a user: give it out, delete it.")
 app.command("serve")(serve.command)

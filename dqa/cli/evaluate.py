@@ -77,7 +77,7 @@ def command(  # noqa: PLR0913, PLR0917 - a parameter an option
         return failure
     if any(_is_below(item.record.grade, fail_below) for item in judged):
         return BELOW
-    if not judged or not all(_without_models(item.record) for item in judged):
+    if not judged or not all(without_models(item.record) for item in judged):
         return 0
     say(f"whether the prompt was obeyed can't be judged: {judged[0].record.channels['semantic'].reason}")
     return UnavailableError.exit_code
@@ -133,7 +133,7 @@ def _tell(path: Path, error: DQAError) -> None:
     say(sentence if path.name in sentence else f"{path}: {sentence}")
 
 
-def _without_models(record: EvaluationRecord) -> bool:
+def without_models(record: EvaluationRecord) -> bool:
     """Whether neither channel that looks for the prompt has what it needs: what was asked can't be answered then."""
     return all(record.channels[name].status == "unavailable" for name in ("semantic", "spatial"))
 

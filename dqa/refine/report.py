@@ -1,4 +1,4 @@
-"""A run as one HTML file: the attempts side by side, what changed in the prompt, what each got. No network or script."""
+"""A run as one HTML file: attempts side by side, what changed in the prompt, what each got. No network, no script."""
 
 from __future__ import annotations
 
