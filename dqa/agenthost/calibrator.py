@@ -11,9 +11,9 @@ from typing import Any
 
 from dqa.agenthost.port import TAG, AgentHost, HostAgent
 from dqa.agenthost.turn import returned_in
-from dqa.calibrate.editor import Edit, EditRequest
+from dqa.calibrate.editor import Edit, EditRequest, Gains
 from dqa.calibrate.proposal import edit_of
-from dqa.calibrate.task import TOOL, Gains, axis_of, task_text
+from dqa.calibrate.task import TOOL, axis_of, task_text
 from dqa.errors import InvalidPrompt, UnavailableError
 
 CALIBRATOR = "agent-dqa-calibrator"

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from dqa.calibrate.axes import Axes, Axis
-from dqa.calibrate.editor import Edit, EditRequest, Target
+from dqa.calibrate.editor import Edit, EditRequest, Gains, Target
 from dqa.calibrate.measured import plain
 from dqa.calibrate.rewrite import added, exchange, tidy, without
 from dqa.calibrate.verdicts import normalised
 from dqa.calibrate.wording import swaps, wordings
-
-Gains = Mapping[tuple[str, str, str], float]
-"""(axis, value, wording) -> what it brought in earlier runs, on average; over 0 it helped."""
 
 _NOTHING = frozenset({"none", "nothing", "no"})
 

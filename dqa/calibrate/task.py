@@ -8,12 +8,11 @@ wordings did before, is in it too.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from dqa.calibrate.axes import Axis, Value
-from dqa.calibrate.editor import EditRequest, Target
+from dqa.calibrate.editor import EditRequest, Gains, Target
 from dqa.calibrate.measured import plain
 from dqa.calibrate.verdicts import Verdict
 
@@ -21,9 +20,6 @@ TOOL = "propose_edit"
 """What an agent hands its correction over with."""
 
 OPENING = "Correct this prompt on the axis that the task names, and hand it over with propose_edit."
-
-Gains = Mapping[tuple[str, str, str], float]
-"""(axis, value, wording) -> what it brought in earlier runs, on average; over 0 it helped."""
 
 _LABEL = "task: "
 _LONGEST_VALUE, _LONGEST_REFERENCE, _MOST_WORDINGS = 300, 2000, 12

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dqa.cli import runtime
+from dqa.cli.letta_options import LettaKey, LettaUrl, connection
 from dqa.cli.options import AsJson, Home
 from dqa.cli.output import emit, emit_json, one_line, say
-from dqa.config import Settings
 
 if TYPE_CHECKING:
     from dqa.agenthost.attach import Attached
@@ -23,28 +23,14 @@ app = typer.Typer(
     help="The agents on the Letta server: deploy, compare, export, attach to yours.", rich_markup_mode=None
 )
 
-Url = Annotated[
-    str | None,
-    typer.Option("--letta-url", metavar="URL", help="The Letta server. [the one of dqa up]", show_default=False),
-]
-Key = Annotated[
-    str | None,
-    typer.Option(
-        "--letta-key",
-        metavar="KEY",
-        envvar="LETTA_API_KEY",
-        help="Its password or API key; better given as LETTA_API_KEY.",
-        show_default=False,
-    ),
-]
 Agent = Annotated[str, typer.Option("--agent", metavar="NAME_OR_ID", help="Your agent.")]
 
 
 @app.command("deploy")
 def deploy(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would change.")] = False,
-    letta_url: Url = None,
-    letta_key: Key = None,
+    letta_url: LettaUrl = None,
+    letta_key: LettaKey = None,
     home: Home = None,
     as_json: AsJson = False,
 ) -> int:
@@ -61,7 +47,7 @@ def deploy(
 
 
 @app.command("status")
-def status(letta_url: Url = None, letta_key: Key = None, home: Home = None, as_json: AsJson = False) -> int:
+def status(letta_url: LettaUrl = None, letta_key: LettaKey = None, home: Home = None, as_json: AsJson = False) -> int:
     """Compare the server with the folders, and show what drifted. Exit code 0 either way: look at "in_sync"."""
     from dqa.agenthost.deploy import plan
 
@@ -75,8 +61,8 @@ def export(
     output: Annotated[Path, typer.Option("--output", metavar="DIR", help="Where the .af files go.")] = Path(
         "agents-af"
     ),
-    letta_url: Url = None,
-    letta_key: Key = None,
+    letta_url: LettaUrl = None,
+    letta_key: LettaKey = None,
     home: Home = None,
     as_json: AsJson = False,
 ) -> int:
@@ -96,8 +82,8 @@ def export(
 def attach(
     agent: Agent,
     tuner: Annotated[bool, typer.Option("--tuner", help="Have its turns wake the Tuner, too.")] = False,
-    letta_url: Url = None,
-    letta_key: Key = None,
+    letta_url: LettaUrl = None,
+    letta_key: LettaKey = None,
     home: Home = None,
     as_json: AsJson = False,
 ) -> int:
@@ -113,7 +99,7 @@ def attach(
 
 @app.command("detach")
 def detach(
-    agent: Agent, letta_url: Url = None, letta_key: Key = None, home: Home = None, as_json: AsJson = False
+    agent: Agent, letta_url: LettaUrl = None, letta_key: LettaKey = None, home: Home = None, as_json: AsJson = False
 ) -> int:
     """Take back from an agent exactly what attach gave it."""
     from dqa.agenthost.attach import detach as take
@@ -135,21 +121,12 @@ def _parts(letta_url: str | None, letta_key: str | None, home: Path | None) -> t
     from dqa.agenthost.manifest import load_manifest
 
     settings = runtime.settings_from(home=home)
-    link = _link(settings, letta_url, letta_key)
+    if letta_url is not None:
+        local.require_model(settings, rule_brain=False)
+    link = connection(settings, letta_url, letta_key)
     host = LettaHost(link.letta_url, link.letta_key)
     host.check()
     return host, load_manifest(), local.deploy_options(settings, link)
-
-
-def _link(settings: Settings, letta_url: str | None, letta_key: str | None) -> Any:
-    from dqa.agenthost import local
-    from dqa.agenthost.runtime import Connection, connect
-
-    if letta_url is None:
-        return connect(settings)
-    local.require_model(settings, rule_brain=False)
-    token = settings.token.get_secret_value() if settings.token else None
-    return Connection(settings.service_url, token, letta_url, letta_key)
 
 
 def _show(report: Report, as_json: bool, *, differences: bool) -> None:

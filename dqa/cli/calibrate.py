@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import typer
 
+from dqa.cli import calibrate_options as opt
 from dqa.cli import calibrating as work
 from dqa.cli import calibrating_run as work_run
+from dqa.cli.letta_options import LettaKey, LettaUrl
 from dqa.cli.options import AsJson, Home, ProfileName
 from dqa.cli.output import emit, emit_json, one_line, say
 from dqa.errors import UsageError
@@ -20,76 +22,24 @@ app = typer.Typer(
     invoke_without_command=True,
 )
 
-Mode = Literal["describe", "compare"]
-Reference = Annotated[
-    Path | None,
-    typer.Option("--reference", metavar="MEDIA", help="The picture to come near to.", show_default=False),
-]
-RefDesc = Annotated[
-    str | None,
-    typer.Option("--ref-desc", metavar="TEXT", help="The reference in words instead.", show_default=False),
-]
-RefDescFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--ref-desc-file", metavar="FILE", help="Likewise from a file, or what describe printed.", show_default=False
-    ),
-]
-Generated = Annotated[
-    Path | None,
-    typer.Option("--generated", metavar="MEDIA", help="The picture or video to judge.", show_default=False),
-]
-WorkflowFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--workflow", metavar="FILE", help="Generate it with this ComfyUI workflow instead.", show_default=False
-    ),
-]
-Prompt = Annotated[
-    str | None, typer.Option("--prompt", metavar="TEXT", help="The prompt it is made with.", show_default=False)
-]
-Negative = Annotated[
-    str | None, typer.Option("--negative", metavar="TEXT", help="What not to show.", show_default=False)
-]
-NoiseSeed = Annotated[int | None, typer.Option("--seed", metavar="N", help="Seed of the noise.", show_default=False)]
-RunTag = Annotated[
-    str | None,
-    typer.Option("--run-tag", metavar="TAG", help="Names the report; default a new one.", show_default=False),
-]
-AnalysisDir = Annotated[
-    Path | None,
-    typer.Option(
-        "--analysis-dir", metavar="DIR", help="Where calib_TAG.json, .md and latest.json go.", show_default=False
-    ),
-]
-AxesFile = Annotated[
-    Path | None,
-    typer.Option("--axes", metavar="FILE", help="Changes to the default axes, as TOML.", show_default=False),
-]
-ComfyUrl = Annotated[
-    str | None, typer.Option("--url", metavar="URL", help="ComfyUI's address. [DQA_COMFY_URL]", show_default=False)
-]
-
 
 @app.callback()
 def group(  # noqa: PLR0913, PLR0917 - a parameter an option
     context: typer.Context,
-    mode: Annotated[
-        Mode | None, typer.Option("--mode", help="describe or compare, for scripts that say it so.", show_default=False)
-    ] = None,
-    workflow: WorkflowFile = None,
-    prompt: Prompt = None,
-    negative: Negative = None,
-    seed: NoiseSeed = None,
-    run_tag: RunTag = None,
-    analysis_dir: AnalysisDir = None,
-    reference: Reference = None,
-    generated: Generated = None,
-    ref_desc: RefDesc = None,
-    ref_desc_file: RefDescFile = None,
-    axes: AxesFile = None,
+    mode: opt.ModeName = None,
+    workflow: opt.WorkflowFile = None,
+    prompt: opt.Prompt = None,
+    negative: opt.Negative = None,
+    seed: opt.NoiseSeed = None,
+    run_tag: opt.RunTag = None,
+    analysis_dir: opt.AnalysisDir = None,
+    reference: opt.Reference = None,
+    generated: opt.Generated = None,
+    ref_desc: opt.RefDesc = None,
+    ref_desc_file: opt.RefDescFile = None,
+    axes: opt.AxesFile = None,
     profile: ProfileName = None,
-    url: ComfyUrl = None,
+    url: opt.ComfyUrl = None,
     home: Home = None,
     as_json: AsJson = False,
 ) -> int:
@@ -117,10 +67,10 @@ def group(  # noqa: PLR0913, PLR0917 - a parameter an option
 
 @app.command("describe")
 def describe(
-    reference: Reference = None,
-    axes: AxesFile = None,
-    run_tag: RunTag = None,
-    analysis_dir: AnalysisDir = None,
+    reference: opt.Reference = None,
+    axes: opt.AxesFile = None,
+    run_tag: opt.RunTag = None,
+    analysis_dir: opt.AnalysisDir = None,
     profile: ProfileName = None,
     home: Home = None,
     as_json: AsJson = False,
@@ -136,19 +86,19 @@ def describe(
 
 @app.command("compare")
 def compare(  # noqa: PLR0913, PLR0917 - a parameter an option
-    generated: Generated = None,
-    reference: Reference = None,
-    ref_desc: RefDesc = None,
-    ref_desc_file: RefDescFile = None,
-    workflow: WorkflowFile = None,
-    prompt: Prompt = None,
-    negative: Negative = None,
-    seed: NoiseSeed = None,
-    axes: AxesFile = None,
-    run_tag: RunTag = None,
-    analysis_dir: AnalysisDir = None,
+    generated: opt.Generated = None,
+    reference: opt.Reference = None,
+    ref_desc: opt.RefDesc = None,
+    ref_desc_file: opt.RefDescFile = None,
+    workflow: opt.WorkflowFile = None,
+    prompt: opt.Prompt = None,
+    negative: opt.Negative = None,
+    seed: opt.NoiseSeed = None,
+    axes: opt.AxesFile = None,
+    run_tag: opt.RunTag = None,
+    analysis_dir: opt.AnalysisDir = None,
     profile: ProfileName = None,
-    url: ComfyUrl = None,
+    url: opt.ComfyUrl = None,
     home: Home = None,
     as_json: AsJson = False,
 ) -> int:
@@ -165,53 +115,28 @@ def compare(  # noqa: PLR0913, PLR0917 - a parameter an option
 
 @app.command("run")
 def run(  # noqa: PLR0913, PLR0917 - a parameter an option
-    workflow: Annotated[Path, typer.Option("--workflow", metavar="FILE", help="A ComfyUI workflow in API format.")],
-    reference: Reference = None,
-    ref_desc: RefDesc = None,
-    ref_desc_file: RefDescFile = None,
-    prompt: Annotated[
-        str | None,
-        typer.Option(
-            "--prompt", metavar="TEXT", help="The prompt to begin with; default the description.", show_default=False
-        ),
-    ] = None,
-    negative: Negative = None,
-    seed: Annotated[
-        int | None,
-        typer.Option(
-            "--seed", metavar="N", help="Seed while searching; default the workflow's own.", show_default=False
-        ),
-    ] = None,
-    editor: Annotated[work_run.EditorName, typer.Option("--editor", help="Who corrects the prompt.")] = "rules",
-    editor_url: Annotated[
-        str | None,
-        typer.Option(
-            "--editor-url", metavar="URL", help="--editor llm: its endpoint. [DQA_VLM_URL]", show_default=False
-        ),
-    ] = None,
-    editor_model: Annotated[
-        str | None,
-        typer.Option(
-            "--editor-model", metavar="NAME", help="--editor llm: its model. [DQA_VLM_MODEL]", show_default=False
-        ),
-    ] = None,
-    target: Annotated[
-        float, typer.Option("--target", metavar="SCORE", min=0, max=1, help="Overall score to reach.")
-    ] = 0.9,
-    patience: Annotated[
-        int, typer.Option("--patience", metavar="N", min=1, help="Corrections without gain before it stops.")
-    ] = 4,
-    max_iters: Annotated[int, typer.Option("--max-iters", metavar="N", min=0, max=1000, help="Most corrections.")] = 25,
-    pairs: Annotated[bool, typer.Option("--pairs", help="Correct two independent mismatches at once.")] = False,
-    vary_seeds: Annotated[
-        int,
-        typer.Option("--vary-seeds", metavar="N", min=0, max=100, help="Further seeds, once the target is reached."),
-    ] = 2,
-    axes: AxesFile = None,
-    run_tag: RunTag = None,
-    analysis_dir: AnalysisDir = None,
+    workflow: opt.RunWorkflow,
+    reference: opt.Reference = None,
+    ref_desc: opt.RefDesc = None,
+    ref_desc_file: opt.RefDescFile = None,
+    prompt: opt.FirstPrompt = None,
+    negative: opt.Negative = None,
+    seed: opt.SearchSeed = None,
+    editor: opt.Editor = "rules",
+    editor_url: opt.EditorUrl = None,
+    editor_model: opt.EditorModel = None,
+    letta_url: LettaUrl = None,
+    letta_key: LettaKey = None,
+    target: opt.Target = 0.9,
+    patience: opt.Patience = 4,
+    max_iters: opt.MaxIters = 25,
+    pairs: opt.Pairs = False,
+    vary_seeds: opt.VarySeeds = 2,
+    axes: opt.AxesFile = None,
+    run_tag: opt.RunTag = None,
+    analysis_dir: opt.AnalysisDir = None,
     profile: ProfileName = None,
-    url: ComfyUrl = None,
+    url: opt.ComfyUrl = None,
     home: Home = None,
     as_json: AsJson = False,
 ) -> int:
@@ -229,7 +154,8 @@ def run(  # noqa: PLR0913, PLR0917 - a parameter an option
     from dqa.calibrate.climb import Rules
 
     rules = Rules(target, patience, max_iters, pairs)
-    how = work_run.Climbing(workflow, prompt, negative, seed, url, editor, editor_url, editor_model, rules, vary_seeds)
+    who = work_run.Who(editor, editor_url, editor_model, letta_url, letta_key)
+    how = work_run.Climbing(workflow, prompt, negative, seed, url, who, rules, vary_seeds)
     common = work.Common(axes, profile, home, run_tag, analysis_dir)
     result = work_run.climb(common, work.Against(reference, ref_desc, ref_desc_file), how)
     if as_json:
@@ -240,7 +166,7 @@ def run(  # noqa: PLR0913, PLR0917 - a parameter an option
 
 
 @app.command("axes")
-def list_axes(axes: AxesFile = None, as_json: AsJson = False) -> int:
+def list_axes(axes: opt.AxesFile = None, as_json: AsJson = False) -> int:
     """List the axes: what each means, and how a prompt can say it."""
     from dqa.calibrate.axes import default_axes, load_axes
 

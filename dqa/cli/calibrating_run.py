@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from dqa.cli.calibrating import Against, Bench, Common, generator, open_bench, read_reference
+from dqa.cli.calibrating_editor import Who, check, editor_for
 from dqa.cli.output import say
-from dqa.errors import Conflict, ModelUnavailable, UsageError
+from dqa.errors import Conflict, UsageError
 from dqa.prompt import check_prompt
 
 if TYPE_CHECKING:
     from dqa.calibrate.climb import Rules
-    from dqa.calibrate.editor import Editor
     from dqa.calibrate.loop import Outcome, Run
     from dqa.calibrate.reference import Reference
     from dqa.comfy.generate import ComfyGenerator
     from dqa.journal import Journal
-
-EditorName = Literal["rules", "llm", "ask", "files"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +33,7 @@ class Climbing:
     negative: str | None
     seed: int | None
     url: str | None
-    editor: EditorName
-    editor_url: str | None
-    editor_model: str | None
+    who: Who
     rules: Rules
     vary: int
 
@@ -72,10 +67,7 @@ def _check(against: Against, how: Climbing) -> None:
     words = [given for given in (against.text, against.file) if given is not None]
     if len(words) > 1 or (not words and against.picture is None):
         raise UsageError("run needs a reference", fix="say --reference MEDIA, --ref-desc TEXT or --ref-desc-file FILE")
-    if how.editor != "llm" and (how.editor_url or how.editor_model):
-        raise UsageError(
-            "--editor-url and --editor-model belong to --editor llm", fix="say --editor llm, or leave them"
-        )
+    check(how.who)
 
 
 def _run(bench: Bench, against: Against, how: Climbing, makes: ComfyGenerator, journal: Journal) -> Run:
@@ -84,13 +76,14 @@ def _run(bench: Bench, against: Against, how: Climbing, makes: ComfyGenerator, j
     from dqa.calibrate.view import look_at
 
     start = _start(bench, against, how, makes, journal)
+    gains = {(axis, value, said): gain for axis, value, said, gain in start["gains"]}
     return Run(
         name=start["run"],
         folder=journal.path.parent,
         axes=bench.axes,
         rules=how.rules,
         judge=bench.judge,
-        editor=_editor(bench, how, start, journal.path.parent),
+        editor=editor_for(how.who, bench, gains, journal.path.parent),
         generator=makes,
         look=partial(look_at, settings=bench.settings),
         reference=Reference(start["reference"]["description"], start["reference"]["axes"]),
@@ -138,7 +131,7 @@ def _inputs(bench: Bench, against: Against, how: Climbing) -> dict[str, Any]:
         "reference": _digest(source),
         "axes": _digest(axes.encode()),
         "judge": bench.judge.identity.model_dump(mode="json", exclude_none=True),
-        "editor": how.editor,
+        "editor": how.who.editor,
         "prompt": how.prompt,
         "negative": how.negative,
         "seed": how.seed,
@@ -154,32 +147,6 @@ def _first_prompt(bench: Bench, reference: Reference) -> str:
     if reference.description:
         return reference.description
     return ", ".join(first_wording(bench.axes[name], plain(value)) for name, value in reference.values.items())
-
-
-def _editor(bench: Bench, how: Climbing, start: Mapping[str, Any], folder: Path) -> Editor:
-    from dqa.calibrate.hand_editors import AskEditor, FileEditor
-    from dqa.calibrate.llm_editor import LlmEditor
-    from dqa.calibrate.rules import RuleEditor
-    from dqa.models.vlm.endpoint import EndpointModel
-
-    if how.editor == "rules":
-        return RuleEditor(bench.axes, {(axis, value, said): gain for axis, value, said, gain in start["gains"]})
-    if how.editor == "ask":
-        return AskEditor(say, _next_line)
-    if how.editor == "files":
-        return FileEditor(folder, say)
-    url, model = how.editor_url or bench.settings.vlm_url, how.editor_model or bench.settings.vlm_model
-    if url is None or model is None:
-        raise ModelUnavailable(
-            "the editor has no model", fix="say --editor-url and --editor-model, or set DQA_VLM_URL and DQA_VLM_MODEL"
-        )
-    # The key belongs to the settings' endpoint: another one does not get it.
-    key = bench.settings.vlm_key if how.editor_url in (None, bench.settings.vlm_url) else None
-    return LlmEditor(EndpointModel(url, model, key.get_secret_value() if key else None), model)
-
-
-def _next_line() -> str | None:
-    return sys.stdin.readline() or None
 
 
 def _write(told: Mapping[str, Any], run: Run, outcome: Outcome, reference: Path | None) -> None:

@@ -18,6 +18,7 @@ import pytest
 import structlog
 
 from dqa.cli.guard import run
+from tests.agenthost.turns import calibrator_host
 from tests.calibrate.painter import Painter
 from tests.calibrate.pictures import RED, YELLOW, save, scene
 from tests.comfy.standin import serving
@@ -184,6 +185,23 @@ def test_any_model_may_edit(reference: str, url: str, tmp_path: Path, capsys: py
     assert [event["event"] for event in events(tmp_path / "bad")] == ["start", "edit", "step"]
 
 
+def test_a_letta_agent_may_edit(
+    reference: str, url: str, painter: Painter, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    host = calibrator_host(tags=("somebody's",))
+    monkeypatch.setattr("dqa.agenthost.letta.LettaHost", lambda url, key: host)
+    agent = ["--editor", "agent", "--letta-url", "http://letta.test", "--prompt", WRONG]
+    assert run(command(reference, url, tmp_path, *agent)) == 4
+    assert "dqa agents deploy" in capsys.readouterr().err
+    assert not painter.prompts
+    host = calibrator_host()
+    assert run(command(reference, url, tmp_path, *agent)) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert (result["editor"], result["target_reached"]) == ("agent:p/model", True)
+    assert len(host.sent) >= result["iterations"] > 0
+
+
 def test_a_person_may_edit_and_stop(
     reference: str, url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -234,7 +252,9 @@ def test_a_program_may_edit_by_files(
 @pytest.mark.parametrize(
     ("more", "code", "named"),
     [
-        (["--editor", "agent"], 2, "editor"),
+        (["--editor", "agent"], 4, "dqa up"),
+        (["--editor", "somebody"], 2, "editor"),
+        (["--letta-url", "http://x"], 2, "--editor agent"),
         (["--editor-model", "x"], 2, "--editor llm"),
         (["--editor", "llm"], 4, "--editor-url"),
         (["--target", "2"], 2, "target"),
