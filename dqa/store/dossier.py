@@ -15,6 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 from pydantic import JsonValue
 
+from dqa.store import references
 from dqa.store.engine import reading
 from dqa.store.jobs import Jobs
 from dqa.store.selections import Selection, read
@@ -137,6 +138,7 @@ def _job(engine: sa.Engine, row: sa.RowMapping) -> str:
     told = {"id": row["id"], "created": row["created"], "status": row["status"], "request": asked}
     if "calibration" in request:
         asked |= {name: request[name] for name in _CALIBRATION if name in request}
+        asked["reference"] = references.named_in(request)
         told["report"] = Jobs(engine).report(row["id"])
     return json.dumps({**told, "error": _parsed(row["error"])})
 
@@ -159,13 +161,15 @@ def _rewards(engine: sa.Engine, user: str) -> Iterator[str]:
 
 
 def _media(engine: sa.Engine, user: str) -> Iterator[str]:
-    """The uploads this user had judged, and the clips made for this user."""
+    """The uploads this user had judged, or compared others with, and the clips made for this user."""
     judged = sa.select(evaluations.c.sha256).where(evaluations.c.user == user)
     asked = sa.select(jobs.c.media_id).where(jobs.c.user == user, jobs.c.media_id.is_not(None))
     made = sa.select(generations.c.media_id).where(generations.c.user == user, generations.c.media_id.is_not(None))
-    mine = sa.or_(media.c.sha256.in_(judged), media.c.id.in_(asked), media.c.id.in_(made))
-    query = sa.select(media.c.id, media.c.sha256, media.c.name, media.c.bytes).where(mine).order_by(media.c.id)
+    query = sa.select(media.c.id, media.c.sha256, media.c.name, media.c.bytes).order_by(media.c.id)
     with reading(engine) as connection:
+        beside = references.uploads_of(connection, user)
+        ids = (media.c.id.in_(named) for named in (asked, made, beside))
+        query = query.where(sa.or_(media.c.sha256.in_(judged), *ids))
         found = connection.execute(query).mappings().all()
     return (json.dumps(dict(row)) for row in found)
 

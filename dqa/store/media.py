@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from dqa.errors import MediaNotFound
 from dqa.ids import new_id
-from dqa.store import keys
+from dqa.store import keys, references
 from dqa.store.engine import reading, writing
 from dqa.store.keys import IdempotencyKey
 from dqa.store.tables import evaluations, generations, jobs, media
@@ -100,7 +100,9 @@ class MediaShelf:
         judged = sa.select(evaluations.c.id).where(evaluations.c.sha256 == sha256).limit(1)
         asked = sa.select(jobs.c.id).where(jobs.c.media_id == row.id).limit(1)
         made = sa.select(generations.c.id).where(generations.c.media_id == row.id).limit(1)
-        if connection.scalar(judged) or connection.scalar(asked) or connection.scalar(made):
+        if any(connection.scalar(needed) for needed in (judged, asked, made)):
+            return None
+        if references.is_needed(connection, row.id):
             return None
         connection.execute(media.delete().where(media.c.id == row.id))
         return self.folder / row.file

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import sqlalchemy as sa
 
-from dqa.store.tables import jobs
+from dqa.store.tables import jobs, media
 
 # Calibrations by their ids, so that the index is used: the character after "_" ends the range.
 _CALIBRATIONS = (jobs.c.id >= "cal_", jobs.c.id < "cal`")
@@ -19,8 +19,8 @@ _CALIBRATIONS = (jobs.c.id >= "cal_", jobs.c.id < "cal`")
 def uploads_of(connection: sa.Connection, user: str) -> set[str]:
     """Ids of the uploads that a user's calibrations compare with."""
     query = sa.select(jobs.c.request).where(jobs.c.user == user, *_CALIBRATIONS)
-    named = (_upload(json.loads(request)) for request in connection.scalars(query))
-    return {media_id for media_id in named if media_id is not None}
+    named = (named_in(json.loads(request)) for request in connection.scalars(query))
+    return {name for name in named if name is not None and name.startswith("md_")}
 
 
 def is_needed(connection: sa.Connection, media_id: str) -> bool:
@@ -30,8 +30,14 @@ def is_needed(connection: sa.Connection, media_id: str) -> bool:
     return connection.scalar(sa.select(jobs.c.id).where(*_CALIBRATIONS, told).limit(1)) is not None
 
 
-def _upload(request: dict[str, Any]) -> str | None:
-    """The id of the upload that a request names as its reference; None for words, and for a file's path."""
+def named_in(request: dict[str, Any]) -> str | None:
+    """What a client named as the reference: an upload's id, or a file; None where it is words."""
     reference = request.get("reference")
     named = cast("dict[str, Any]", reference).get("media") if isinstance(reference, dict) else None
-    return named if isinstance(named, str) and named.startswith("md_") else None
+    return named if isinstance(named, str) else None
+
+
+def hash_in(connection: sa.Connection, request: str) -> str | None:
+    """SHA-256 of the upload that a job's request names as its reference, if it does and that is kept."""
+    named = named_in(json.loads(request))
+    return None if named is None else connection.scalar(sa.select(media.c.sha256).where(media.c.id == named))

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from dqa.config import Settings
 from dqa.errors import Conflict, RecordNotFound, UnavailableError
 from dqa.record import EvaluationRecord
-from dqa.store import records, summaries
+from dqa.store import records, references, summaries
 from dqa.store.asking import Asking
 from dqa.store.engine import create, reading, writing
 from dqa.store.generations import Generations
@@ -167,7 +167,7 @@ class Store:
         return next((path for path in candidates if path.is_file()), None)
 
     def delete(self, evaluation_id: str) -> None:
-        """Deletes a verdict (or an ended job), and its upload when nothing else refers to it.
+        """Deletes a verdict (or an ended job), and its uploads when nothing else refers to them.
 
         Raises:
             RecordNotFound: there is neither.
@@ -182,6 +182,8 @@ class Store:
                 raise RecordNotFound("there is no evaluation with that id", fix="check the id")
             if sha256 is None and job is not None and job.media_id is not None:
                 sha256 = connection.scalar(sa.select(media.c.sha256).where(media.c.id == job.media_id))
-            file = self.media.remove_unused(connection, sha256) if sha256 else None
-        if file is not None:
-            file.unlink(missing_ok=True)
+            beside = None if job is None else references.hash_in(connection, job.request)
+            files = [self.media.remove_unused(connection, one) for one in (sha256, beside) if one]
+        for file in files:
+            if file is not None:
+                file.unlink(missing_ok=True)

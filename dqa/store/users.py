@@ -14,7 +14,7 @@ from pydantic import JsonValue
 
 from dqa.errors import Conflict
 from dqa.ids import user_key
-from dqa.store import dossier, erase
+from dqa.store import dossier, erase, references
 from dqa.store.engine import writing
 from dqa.store.erase import Note, Notes
 from dqa.store.media import MediaShelf
@@ -210,12 +210,13 @@ def _keys_of(user: str) -> sa.ColumnElement[bool]:
 
 
 def _hashes(connection: sa.Connection, user: str) -> set[str]:
-    """SHA-256 of every clip the user had judged, or asked to have judged or made."""
+    """SHA-256 of every clip the user had judged, asked to have judged or made, or compared others with."""
     judged = sa.select(evaluations.c.sha256).where(evaluations.c.user == user).distinct()
     asked = sa.select(media.c.sha256).join(jobs, jobs.c.media_id == media.c.id).where(jobs.c.user == user).distinct()
     made = sa.select(media.c.sha256).join(generations, generations.c.media_id == media.c.id)
     made = made.where(generations.c.user == user).distinct()
-    return {*connection.scalars(judged), *connection.scalars(asked), *connection.scalars(made)}
+    beside = sa.select(media.c.sha256).where(media.c.id.in_(references.uploads_of(connection, user)))
+    return {sha256 for query in (judged, asked, made, beside) for sha256 in connection.scalars(query)}
 
 
 def _count(connection: sa.Connection, statement: sa.Delete) -> int:
