@@ -66,6 +66,17 @@ def clips() -> list[RealClip]:
     return real_clips()
 
 
+@pytest.fixture(scope="session")
+def short_clips(clips: list[RealClip], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the first second of each real clip, under its own name: to be read only."""
+    from tests.shortening import shortened
+
+    folder = tmp_path_factory.mktemp("short-clips")
+    for clip in clips:
+        shortened(clip.path, folder / clip.path.name)
+    return folder
+
+
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A state folder of its own for one test, set as DQA_HOME."""

@@ -225,10 +225,12 @@ def test_a_clip_that_was_graded_before_is_not_graded_again(
 
 
 @pytest.mark.slow
-def test_real_clips_are_rated_and_reproduced_under_their_calibration(shell: Run, home: Path, tmp_path: Path) -> None:
+def test_real_clips_are_rated_and_reproduced_under_their_calibration(
+    shell: Run, home: Path, short_clips: Path, tmp_path: Path
+) -> None:
     rated = [line for line in (CLIPS / "manifest.jsonl").read_text().splitlines() if '"human"' in line]
     path = tmp_path / "ratings.jsonl"
-    path.write_text("\n".join(line.replace('"file": "', f'"file": "{CLIPS}/') for line in rated))
+    path.write_text("\n".join(line.replace('"file": "', f'"file": "{short_clips}/') for line in rated))
     fitted = shell("models", "fit-calibration", path, "--rating-key", "human.overall", "--json", "--quiet")
     assert fitted.code == 0, fitted.err
     assert fitted.json["version"] is None

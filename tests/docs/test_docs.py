@@ -1,8 +1,8 @@
 """The docs can't lie: every command and every Python block in them is run.
 
-A fenced ``bash`` or ``python`` block runs in a fresh folder with the real clips in ``clips/``, the command ``dqa`` on
-PATH and a state folder of its own; all blocks of a page share the folder, as a reader's would. A block that can't be
-run here has ``<!-- not run: why -->`` on the line before it.
+A fenced ``bash`` or ``python`` block runs in a fresh folder with a second of each real clip in ``clips/``, the command
+``dqa`` on PATH and a state folder of its own; all blocks of a page share the folder, as a reader's would. A block that
+can't be run here has ``<!-- not run: why -->`` on the line before it.
 """
 
 from __future__ import annotations
@@ -14,8 +14,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from tests.conftest import CLIPS
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -36,8 +34,8 @@ RUNNABLE = [page for page in PAGES if blocks(page)]
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", RUNNABLE, ids=name)
-def test_the_commands_on_a_page_work(page: Path, tmp_path: Path) -> None:
-    (tmp_path / "clips").symlink_to(CLIPS)
+def test_the_commands_on_a_page_work(page: Path, short_clips: Path, tmp_path: Path) -> None:
+    (tmp_path / "clips").symlink_to(short_clips)
     bin_folder = Path(sys.executable).parent
     environ = {**os.environ, "DQA_HOME": str(tmp_path / "home"), "PATH": f"{bin_folder}:{os.environ['PATH']}"}
     for kind, code in blocks(page):
