@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import time
@@ -16,6 +17,7 @@ import pytest
 
 from dqa.agenthost import blocks
 from dqa.agenthost.attach import attach, detach
+from dqa.agenthost.calibrator import AgentEditor, find_calibrator
 from dqa.agenthost.deploy import Options, deploy, plan
 from dqa.agenthost.letta import LettaHost
 from dqa.agenthost.manifest import load_manifest
@@ -23,9 +25,12 @@ from dqa.agenthost.port import AgentSpec, HostAgent, Turn
 from dqa.agenthost.runtime import turn_counter_reset
 from dqa.agenthost.turn import NoVerdict, ask_verifier, request_text
 from dqa.brain.answer import complete
+from dqa.calibrate.axes import default_axes
+from dqa.calibrate.editor import EditRequest, Target
 from tests.agenthost import scripted as endpoint
 from tests.agenthost.conftest import Stack
 from tests.agenthost.scripted import Reply, ScriptedBrain
+from tests.calibrate.local import Local, climbed
 
 pytestmark = [pytest.mark.letta, pytest.mark.slow, pytest.mark.timeout(1200)]
 
@@ -248,8 +253,9 @@ def test_overlapping_triggers_and_a_killed_worker_consume_each_choice_once(deplo
         time.sleep(2.0)
         for process in psutil.process_iter(["cmdline"]):
             line = process.info["cmdline"] or []
-            if "serve" in line and "dqa" in line and str(deployment.stack.settings.home) in str(process.environ()):
-                process.kill()
+            with contextlib.suppress(psutil.Error):  # another test's, which may end at any moment
+                if "serve" in line and "dqa" in line and str(deployment.stack.settings.home) in str(process.environ()):
+                    process.kill()
         for turn in turns:
             turn.result()
     until(lambda: deployment.worker.get("/readyz").status_code == 200)
@@ -274,6 +280,30 @@ def test_500_selections_and_a_broken_block(deployment: Deployment) -> None:
     assert told["problems"]
     assert deployment.block("ab_testing") == broken
     deployment.write("ab_testing", "USER_SELECTIONS: []\n")
+
+
+def test_the_calibrator_climbs_from_a_wrong_prompt(deployment: Deployment, tmp_path: Path) -> None:
+    told: list[str] = []
+    editor = AgentEditor(deployment.host, find_calibrator(deployment.host), {}, told.append, PATIENCE)
+    wanted = "a small yellow square on a red background"
+    outcome = climbed(tmp_path, Local(), "a small white square on a blue background", wanted, editor)
+    assert outcome.reason == "target"
+    assert outcome.climb.standing(outcome.best).mismatches == 0
+    assert outcome.best.prompt != outcome.climb.steps[0].prompt
+    assert all(len(step.axes) == 1 for step in outcome.climb.steps[1:])
+    assert told == []
+    with deployment.stack.letta() as letta:
+        context = letta.get(f"/agents/{deployment.agent('calibrator').id}").json()["message_ids"]
+    assert len(context) == 1, "each turn begins with nothing but the system prompt"
+
+
+def test_what_the_calibrator_says_in_words_is_no_correction(deployment: Deployment, brain: ScriptedBrain) -> None:
+    brain.answer = lambda request: {"text": "The new prompt is: a fox, dark."}
+    told: list[str] = []
+    editor = AgentEditor(deployment.host, find_calibrator(deployment.host), {}, told.append, PATIENCE)
+    target = Target(default_axes()["brightness"], "dark", "bright", "mismatch")
+    assert editor.propose(EditRequest("a fox", (target,), "")) is None
+    assert "without propose_edit; it said: The new prompt is" in told[0]
 
 
 def test_streaming_chat_as_the_development_environment_does_it(deployment: Deployment) -> None:

@@ -48,6 +48,7 @@ class ScriptedEvaluator:
         if "crash" in media.name:
             raise ZeroDivisionError("secret detail")
         if "slow" in media.name:
+            media.with_name("underway").touch()
             time.sleep(float(os.environ["DQA_TEST_SLOW_S"]))
         if asked.get("progress"):
             asked["progress"]("decode", 0.2)

@@ -207,13 +207,14 @@ def test_two_runs_at_once_on_one_output_are_refused(
     clip("slow-0.5.mp4")
     out = tmp_path / "out.jsonl"
     path = manifest(row("slow-0.5"))
-    environ = {**os.environ, "DQA_TEST_SLOW_S": "30"}
+    environ = {**os.environ, "DQA_TEST_SLOW_S": "250"}
     first = subprocess.Popen(command("batch", path, "--output", out, scripted=True), cwd=ROOT, env=environ)
     try:
-        deadline = time.monotonic() + 30
-        while not out.exists() and time.monotonic() < deadline:
+        deadline = time.monotonic() + 120
+        while not (tmp_path / "underway").exists():
+            assert first.poll() is None
+            assert time.monotonic() < deadline
             time.sleep(0.05)
-        time.sleep(0.2)
         done = cli("batch", path, "--output", out)
         assert done.code == 2
         assert "another batch is writing this file" in sentence(done)

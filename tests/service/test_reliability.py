@@ -33,13 +33,13 @@ def ends(home: Path) -> dict[str, list[str]]:
 def test_a_killed_worker_costs_an_attempt_and_the_job_is_done_by_the_next(tmp_path: Path) -> None:
     with running(tmp_path) as service:
         name = service.ask(service.upload(), "a wolf sleep:1").json()["id"]
-        wait_until(lambda: service.state(name) == "running", 20)
+        wait_until(lambda: service.state(name) == "running", 90)
         service.workers()[0].kill()
         assert service.ended(name)["grade"] == "B+"
         kinds = [kind for _, kind, _ in service.events(name) if kind != "progress"]
         assert kinds == ["queued", "running", "requeued", "running", "done"]
         told = ("dqa_worker_restarts_total 1.0", 'dqa_jobs_total{outcome="done"} 1.0')
-        wait_until(lambda: all(line in service.client.get("/metrics").text for line in told), 5)
+        wait_until(lambda: all(line in service.client.get("/metrics").text for line in told), 60)
 
 
 def test_a_clip_that_kills_every_worker_fails_with_the_reason(tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_workers_killed_again_and_again(tmp_path: Path) -> None:
             time.sleep(chance.uniform(0, 0.4))
             for worker in service.workers()[:1]:
                 worker.send_signal(signal.SIGKILL)
-            wait_until(lambda: service.client.get("/readyz").status_code == 200, 30)
+            wait_until(lambda: service.client.get("/readyz").status_code == 200, 90)
         for name in names:
             service.ended(name)
         assert service.client.get("/healthz").status_code == 200
@@ -84,7 +84,7 @@ def test_the_service_killed_again_and_again(tmp_path: Path) -> None:
             time.sleep(chance.uniform(0, 0.8))
             workers = service.workers()
             service.kill()
-            psutil.wait_procs(workers, timeout=5)
+            psutil.wait_procs(workers, timeout=60)
             assert not [w for w in workers if w.is_running() and w.status() != psutil.STATUS_ZOMBIE], "they die with it"
             service.start()
         for name in names:
@@ -100,7 +100,7 @@ def test_an_orderly_stop_puts_the_job_back_and_a_restart_does_it(tmp_path: Path)
     service = RunningService(tmp_path / "home").start()
     try:
         name = service.ask(service.upload(), "a wolf sleep:2").json()["id"]
-        wait_until(lambda: service.state(name) == "running", 20)
+        wait_until(lambda: service.state(name) == "running", 90)
         workers = service.workers()
         began = time.monotonic()
         assert service.terminate() == 0
@@ -121,15 +121,16 @@ def test_a_stop_ends_streams_and_waiting_requests(tmp_path: Path) -> None:
         media = service.upload()
         statuses: list[int] = []
         waiting = threading.Thread(
-            target=lambda: statuses.append(service.ask(media, "a wolf sleep:30", wait=True).status_code)
+            target=lambda: statuses.append(service.ask(media, "a wolf sleep:250", wait=True).status_code)
         )
         waiting.start()
-        time.sleep(0.7)
+        wait_until(lambda: bool(ends(tmp_path / "home")), 60)  # the job is there
+        time.sleep(0.5)  # and its asker waits, though it need not
         began = time.monotonic()
         assert service.terminate() == 0
         waiting.join()
         assert statuses == [202]
-        assert time.monotonic() - began < 29, "it did not wait for the verdict"
+        assert time.monotonic() - began < 200, "it did not wait for the verdict"
 
 
 def test_not_ready_while_models_load(tmp_path: Path) -> None:
@@ -139,7 +140,7 @@ def test_not_ready_while_models_load(tmp_path: Path) -> None:
         assert answer.status_code == 503
         assert "loading" in answer.json()["detail"]
         assert service.client.get("/healthz").status_code == 200
-        wait_until(lambda: service.client.get("/readyz").status_code == 200, 30)
+        wait_until(lambda: service.client.get("/readyz").status_code == 200, 90)
 
 
 @pytest.mark.slow
@@ -148,11 +149,11 @@ def test_models_that_cannot_load_are_named_and_end_what_waits(tmp_path: Path) ->
     (tmp_path / "home" / "slow-models").mkdir()
     with running(tmp_path / "home", ready=False) as service:
         name = service.ask(service.upload(), "a wolf").json()["id"]
-        found = service.ended(name, 60)
+        found = service.ended(name, 120)
         assert found["error"]["type"] == "urn:dqa:problem:model-unavailable"
         ready = service.client.get("/readyz")
         assert (ready.status_code, ready.json()["type"]) == (503, "urn:dqa:problem:model-unavailable")
         refused = service.ask(service.upload(), "a wolf")
         assert (refused.status_code, refused.json()["type"]) == (503, "urn:dqa:problem:model-unavailable")
         (tmp_path / "home" / "no-models").rmdir()
-        wait_until(lambda: service.client.get("/readyz").status_code == 200, 40)
+        wait_until(lambda: service.client.get("/readyz").status_code == 200, 120)

@@ -133,8 +133,8 @@ def test_a_write_is_whole_or_not_at_all_when_the_process_is_killed(tmp_path: Pat
     """A child writes pairs of rows until it is killed; every job that exists has its event."""
     code = (
         "import sys; from dqa.config import Settings; from dqa.store import Store, NewJob; from dqa.ids import new_id\n"
-        "store = Store.open(Settings(home=sys.argv[1])); print('go', flush=True)\n"
-        "while True: store.jobs.add(NewJob(new_id('ev'), 'u', 'p', {}), 10**6)"
+        "store = Store.open(Settings(home=sys.argv[1]))\n"
+        "while True: store.jobs.add(NewJob(new_id('ev'), 'u', 'p', {}), 10**6); print('one more', flush=True)"
     )
     for _ in range(int(os.environ.get("DQA_TEST_KILLS", "3"))):
         child = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE)

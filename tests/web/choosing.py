@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dqa.ids import new_id
@@ -64,6 +64,15 @@ def side(record: EvaluationRecord) -> dict[str, Any]:
     """A clip of a pair as the service describes it: blind."""
     media = record.media.model_dump(include={"kind", "width", "height", "fps", "frames", "duration_s"})
     return {"id": record.id, "prompt": record.prompt, "profile": record.profile, **media}
+
+
+def until(page: Page, holds: Callable[[], bool], seconds: float = 30) -> None:
+    """Waits, the page living on, until something holds."""
+    for _ in range(int(seconds * 40)):
+        if holds():
+            return
+        page.wait_for_timeout(25)
+    assert holds(), f"not within {seconds} seconds"
 
 
 def asking(page: Page) -> None:

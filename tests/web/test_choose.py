@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from tests.web.choosing import Pairs, asking, predict
+from tests.web.choosing import Pairs, asking, predict, until
 from tests.web.counting import shown
 from tests.web.site import Site
 
@@ -190,7 +190,8 @@ def test_a_skip_keeps_nothing_and_asks_for_another_pair(site: Site, page: Page) 
     pairs = begin(site, page, "skips")
     page.get_by_label("motion").check()
     page.keyboard.press("s")
-    page.wait_for_function("() => document.querySelector('.choose').dataset.state === 'asking'")
+    until(page, lambda: pairs.given == 2)
+    asking(page)
     page.wait_for_timeout(300)
     assert pairs.given == 2
     first, second = (site.recorded[name].id for name in PAIRS[0])

@@ -9,7 +9,7 @@ import av
 import numpy as np
 import pytest
 
-from tests.web.choosing import Pairs, asking, predict
+from tests.web.choosing import Pairs, asking, predict, until
 from tests.web.counting import counting_clip, shown
 from tests.web.site import Site, evaluation, running_site
 
@@ -189,8 +189,7 @@ def test_clips_that_the_browser_can_not_play_are_gone_through_frame_by_frame(
         page.wait_for_function(
             "(n) => document.querySelector('.where').textContent.startsWith(`Frame ${n} `)", arg=n + 1
         )
-        page.wait_for_timeout(1500)
-        assert shown(page) == numbers
+        until(page, lambda numbers=numbers: shown(page) == numbers)
     page.keyboard.press("a")
     page.wait_for_selector('.choose[data-state="chosen"]')
 

@@ -47,6 +47,7 @@ def wait_for_count(page: Page, text: str) -> None:
     page.locator(".count", has_text=re.compile(f"^{text}")).wait_for()
 
 
+@pytest.mark.alone
 def test_a_thousand_are_scrolled_without_a_long_task_or_a_large_document(
     many: tuple[Site, list[EvaluationRecord]], page: Page
 ) -> None:
@@ -73,6 +74,7 @@ def test_a_thousand_are_scrolled_without_a_long_task_or_a_large_document(
     assert min(longest) < 200, longest
 
 
+@pytest.mark.alone
 def test_pictures_are_asked_for_where_the_reader_rests(
     many: tuple[Site, list[EvaluationRecord]], page: Page, watch: Watch
 ) -> None:

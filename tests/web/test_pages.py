@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from tests.web.choosing import until
 from tests.web.site import Site
 
 if TYPE_CHECKING:
@@ -38,8 +39,7 @@ def test_the_watch_itself_sees_a_stranger_and_a_violation(site: Site, page: Page
     page.evaluate("fetch('http://192.0.2.1/x').catch(() => 0)")
     page.evaluate("document.body.append(Object.assign(document.createElement('script'), {text: 'window.ran = 1'}))")
     assert page.evaluate("window.ran") is None
-    page.wait_for_timeout(200)
-    assert any("Content Security Policy" in line for line in watch.complaints)
+    until(page, lambda: any("Content Security Policy" in line for line in watch.complaints))
     watch.expect("Content Security Policy", "192.0.2.1", "Failed to fetch")
     watch.requests = [url for url in watch.requests if "192.0.2.1" not in url]
 

@@ -21,7 +21,7 @@ FRAME = 1 / 16
 
 def settled(page: Page, numbers: list[int]) -> None:
     """Waits until these frames are shown, and sees that they stay."""
-    for _ in range(200):
+    for _ in range(800):
         if shown(page) == numbers:
             break
         page.wait_for_timeout(25)
@@ -247,7 +247,7 @@ def test_without_loop_both_end_on_their_last_frames_and_play_begins_anew(two: Pa
     two.get_by_role("slider", name="Frame").fill("28")
     settled(two, [28, 128])
     two.keyboard.press("Space")
-    two.get_by_role("button", name="Play", exact=True).wait_for(timeout=5000)
+    two.get_by_role("button", name="Play", exact=True).wait_for(timeout=15_000)
     settled(two, [31, 131])
     two.keyboard.press("Space")
     two.wait_for_timeout(500)
