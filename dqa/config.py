@@ -71,6 +71,9 @@ class Settings(BaseModel):
         description="folder of a local vision-language model; default the profile's in the hub cache",
     )
     comfy_url: str = Field("http://127.0.0.1:8188", description="where ComfyUI is reached")
+    comfy_workflow: Path | None = Field(None, description="workflow in API format that makes the service's clips")
+    comfy_workflows: Path | None = Field(None, description="folder of further workflows, asked for by their names")
+    comfy_timeout_s: float = Field(1800, gt=0, description="longest the service waits for one clip of ComfyUI's")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
 
     @field_validator("roots", "allowed_hosts", mode="before")

@@ -98,6 +98,7 @@ class Comfy:
         timeout_s: float = 3600.0,
         progress: Progress | None = None,
         metadata: Mapping[str, Any] | None = None,
+        taken_up: bool = False,
     ) -> Finished:
         """Submits a workflow and waits until it is done. Interrupting the caller takes the prompt off the server.
 
@@ -108,6 +109,8 @@ class Comfy:
             timeout_s: longest it may take, waiting in the queue included; then it is taken off the server.
             progress: told what the server does.
             metadata: written into the files that the run makes, where their format can hold it.
+            taken_up: the run was submitted under this ``prompt_id`` before, and is submitted again only if the server
+                knows nothing of it.
 
         Raises:
             InputError: the server refuses the workflow, or one of the wanted outputs.
@@ -120,7 +123,8 @@ class Comfy:
         tell = progress or _silent
         try:
             with watching(self.url, name, tell):
-                self._submit(body, wanted)
+                if not taken_up:
+                    self._submit(body, wanted)
                 return self._wait(name, body, wanted, timeout_s, tell)
         except (KeyboardInterrupt, TookTooLong):
             self.cancel(name)

@@ -10,6 +10,7 @@ from typing import Any
 
 from dqa.comfy.client import Comfy, Finished, Made
 from dqa.comfy.patch import Change, patched
+from dqa.comfy.progress import Progress
 from dqa.comfy.slots import Slots
 from dqa.comfy.workflow import Workflow
 from dqa.errors import UnavailableError
@@ -43,7 +44,17 @@ class ComfyGenerator:
             return value if isinstance(value, int) and not isinstance(value, bool) else None
         return None
 
-    def make(self, prompt: str, negative: str | None, seed: int | None, target: Path, name: str | None = None) -> Path:
+    def make(
+        self,
+        prompt: str,
+        negative: str | None,
+        seed: int | None,
+        target: Path,
+        name: str | None = None,
+        *,
+        progress: Progress | None = None,
+        taken_up: bool = False,
+    ) -> Path:
         """Generates, and puts the first picture or video at ``target`` with the suffix it has.
 
         Args:
@@ -51,12 +62,16 @@ class ComfyGenerator:
             negative, seed: None leaves the workflow's.
             target: where the result goes, without suffix; it is there whole, or not at all.
             name: the run's id on the server; default a new one.
+            progress: told what the server does; what it raises ends the wait, and leaves the run on the server.
+            taken_up: that run was submitted before.
 
         Raises:
             UnavailableError: the run made no picture; also as :meth:`Comfy.run` and :meth:`Comfy.download` raise.
         """
         graph: Mapping[str, Any] = patched(self.workflow, self.slots, Change(prompt, negative, seed))
-        done = self.comfy.run(graph, self.slots.outputs, prompt_id=name, timeout_s=self.timeout_s)
+        done = self.comfy.run(
+            graph, self.slots.outputs, prompt_id=name, timeout_s=self.timeout_s, progress=progress, taken_up=taken_up
+        )
         made = self._first(done)
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".fetch-") as folder:

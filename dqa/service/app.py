@@ -22,6 +22,7 @@ from dqa.service import docs
 from dqa.service.bodies import JsonBodies, Linger
 from dqa.service.changes import Changes
 from dqa.service.context import Service
+from dqa.service.generating import Generating
 from dqa.service.guard import Guard
 from dqa.service.limits import HttpLimits
 from dqa.service.metrics import Metrics
@@ -35,12 +36,14 @@ from dqa.service.routes import (
     evaluation_media,
     evaluation_pages,
     evaluations,
+    generations,
     health,
     login,
     media,
     pages,
     pairs,
     predictions,
+    refinements,
     selections,
     styles,
     taste_page,
@@ -96,6 +99,8 @@ def create_app(settings: Settings, *, limits: HttpLimits | None = None, evaluato
         styles,
         blocks,
         calibrations,
+        generations,
+        refinements,
         docs,
         pages,
         evaluation_pages,
@@ -124,15 +129,18 @@ async def _running(settings: Settings, limits: HttpLimits, metrics: Metrics, eva
     supervisor.start()
     schedule = TrainingSchedule(settings, store)
     schedule.start()
+    generating = Generating(settings, store)
+    generating.start()
     looking = asyncio.create_task(changes.run())
     try:
         slots = CapacityLimiter(limits.frames_at_once)
-        yield Service(settings, limits, store, supervisor, changes, metrics, slots)
+        yield Service(settings, limits, store, supervisor, changes, metrics, slots, generating)
     finally:
         changes.stopping = True
         looking.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await looking
+        await run_in_threadpool(generating.stop)
         await run_in_threadpool(schedule.stop)
         await run_in_threadpool(supervisor.stop)
         store.close()

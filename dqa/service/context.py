@@ -10,6 +10,7 @@ from fastapi import Depends, Header, Request
 
 from dqa.config import Settings
 from dqa.service.changes import Changes
+from dqa.service.generating import Generating
 from dqa.service.limits import HttpLimits
 from dqa.service.metrics import Metrics
 from dqa.service.supervisor import Supervisor
@@ -27,6 +28,7 @@ class Service:
     changes: Changes
     metrics: Metrics
     frame_slots: CapacityLimiter
+    generating: Generating
 
 
 async def _service(request: Request) -> Service:

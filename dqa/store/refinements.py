@@ -30,7 +30,7 @@ class Refinements:
         self._engine = engine
 
     def save(self, record: Mapping[str, Any], key: IdempotencyKey | None = None) -> bool:
-        """Keeps a record (``dqa.refinement/1``); returns whether it is new. The same record again changes nothing.
+        """Keeps a record (``dqa.refinement/1``); returns whether it is new. The same record or key changes nothing.
 
         Args:
             record: plain JSON, with ``id``, ``created``, ``user``, ``profile``, ``outcome``, ``cycles``, ``accepted``.
@@ -42,14 +42,14 @@ class Refinements:
         """
         row = _row(record)
         with writing(self._engine) as connection:
-            keys.recall(connection, key)
+            if keys.recall(connection, key) is not None:
+                return False
             known = connection.scalar(sa.select(refinements.c.record).where(refinements.c.id == row["id"]))
             if known is None:
                 connection.execute(refinements.insert().values(**row))
             elif json.loads(known) != json.loads(row["record"]):
                 raise Conflict("there is another refinement with that id", fix="records don't change; use a new id")
-            if key is not None and keys.recall(connection, key) is None:
-                keys.remember(connection, key, row["id"])
+            keys.remember(connection, key, row["id"])
         return known is None
 
     def recall(self, key: IdempotencyKey | None) -> str | None:
