@@ -70,6 +70,8 @@ def command(  # noqa: PLR0913, PLR0917 - a parameter an option
         typer.Option(
             "--seed",
             metavar="N",
+            min=0,
+            max=2**64 - 1,
             help="Seed of the first clip, the next for each further one. [the workflow's]",
             show_default=False,
         ),

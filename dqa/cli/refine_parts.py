@@ -18,7 +18,7 @@ from dqa.cli.output import say
 from dqa.cli.progress import make_progress
 from dqa.cli.recorder import Recorder
 from dqa.config import Settings
-from dqa.errors import DQAError, ModelUnavailable, RecordNotFound, UsageError
+from dqa.errors import DQAError, ModelUnavailable, UsageError
 from dqa.record import EvaluationRecord
 
 if TYPE_CHECKING:
@@ -86,6 +86,7 @@ class RecordingVerifier:
         self._settings, self._quiet = settings, quiet
         self._evaluator: runtime.EvaluatorLike | None = None
         self._recorder = Recorder(settings)
+        self._store: runtime.StoreLike | None = None
 
     def judge(self, media: Path, prompt: str, evaluation: str) -> EvaluationRecord:
         """See :class:`dqa.refine.ports.Verifier`."""
@@ -108,11 +109,10 @@ class RecordingVerifier:
 
     def _known(self, evaluation: str) -> EvaluationRecord | None:
         try:
-            return runtime.open_store(self._settings).get_record(evaluation)
-        except RecordNotFound:
-            return None
+            self._store = self._store or runtime.open_store(self._settings)
+            return self._store.get_record(evaluation)
         except DQAError:
-            return None  # a store that fails costs no verdict; the recorder says so
+            return None  # it is new; or the store fails, which costs no verdict, and the recorder says so
 
 
 def choose_link(settings: Settings, a: str, b: str) -> str:

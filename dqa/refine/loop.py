@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from dqa.errors import InputError
+from dqa.errors import DQAError, InputError
 from dqa.ids import new_id
 from dqa.journal import Journal
 from dqa.prompt import check_prompt
@@ -88,7 +88,7 @@ def refine_on(run: Run, journal: Journal, tell: Tell) -> Ended:
     cycles = cycles_in(journal)
     while (outcome := ending(cycles, run.standards)) is None:
         step = _pending(journal) or _decide(run, journal, cycles)
-        cycle, why = judged(run, step)
+        cycle, why = judged(run, journal, step)
         journal.write({"event": "cycle", **cycle.model_dump(mode="json"), "why": why})
         cycles.append(cycle)
         tell(f"{cycle.attempt}. {in_words(cycle)}")
@@ -110,9 +110,9 @@ def seed_of(base: int | None, number: int) -> int | None:
     return None if base is None else (base + number) % SEEDS
 
 
-def judged(run: Run, step: Mapping[str, Any]) -> tuple[Cycle, str]:
+def judged(run: Run, journal: Journal, step: Mapping[str, Any]) -> tuple[Cycle, str]:
     """The clip of a step, generated unless it is there, with its verdict; or why there is none."""
-    file = _generated(run, step)
+    file = _generated(run, journal, step)
     cycle = Cycle(
         attempt=step["attempt"],
         prompt=step["prompt"],
@@ -154,8 +154,8 @@ def step_event(run: Run, kind: str, number: int, prompt: str, seed: int | None, 
 
 def _pending(journal: Journal) -> Mapping[str, Any] | None:
     """The prompt that was written, and has no verdict yet."""
-    last = journal.events[-1]
-    return last if last["event"] == "prompt" else None
+    last = next((event for event in reversed(journal.events) if event["event"] in ("prompt", "cycle")), None)
+    return last if last is not None and last["event"] == "prompt" else None
 
 
 def _decide(run: Run, journal: Journal, cycles: Sequence[Cycle]) -> Mapping[str, Any]:
@@ -167,13 +167,20 @@ def _decide(run: Run, journal: Journal, cycles: Sequence[Cycle]) -> Mapping[str,
     return event
 
 
-def _generated(run: Run, step: Mapping[str, Any]) -> Path:
+def _generated(run: Run, journal: Journal, step: Mapping[str, Any]) -> Path:
     stem: str = step["stem"]
     there = sorted(path for path in run.folder.glob(f"{stem}.*") if path.is_file())
     if there:
         return there[0]
-    name = str(uuid.uuid5(uuid.NAMESPACE_URL, f"dqa:{run.id}:{stem}"))
-    return run.generator.make(step["prompt"], run.negative, step["seed"], run.folder / stem, name)
+    # After a kill the generator is asked for the run that it may be at; after a failure for another one, since it
+    # remembers runs that failed.
+    failures = sum(event["event"] == "not made" and event["stem"] == stem for event in journal.events)
+    name = str(uuid.uuid5(uuid.NAMESPACE_URL, f"dqa:{run.id}:{stem}:{failures}"))
+    try:
+        return run.generator.make(step["prompt"], run.negative, step["seed"], run.folder / stem, name)
+    except DQAError as error:
+        journal.write({"event": "not made", "stem": stem, "why": error.public()})
+        raise
 
 
 def _of(record: EvaluationRecord) -> dict[str, Any]:

@@ -38,7 +38,7 @@ def vary(run: Run, journal: Journal, cycles: tuple[Cycle, ...], count: int, tell
             made.append(Cycle.model_validate({name: done[number][name] for name in Cycle.model_fields}))
             continue
         step = begun.get(number) or _begin(run, journal, best, number, len(cycles))
-        cycle, why = judged(run, step)
+        cycle, why = judged(run, journal, step)
         if cycle.evaluation is None:
             raise InputError(f"variation {number} can't be judged: {why}", fix="run it anew with another --out")
         journal.write({"event": "variation", **cycle.model_dump(mode="json")})
