@@ -27,6 +27,7 @@ from dqa.agenthost.turn import NoVerdict, ask_verifier, request_text
 from dqa.brain.answer import complete
 from dqa.calibrate.axes import default_axes
 from dqa.calibrate.editor import EditRequest, Target
+from dqa.calibrate.task import OPENING
 from tests.agenthost import scripted as endpoint
 from tests.agenthost.conftest import Stack
 from tests.agenthost.scripted import Reply, ScriptedBrain
@@ -282,7 +283,9 @@ def test_500_selections_and_a_broken_block(deployment: Deployment) -> None:
     deployment.write("ab_testing", "USER_SELECTIONS: []\n")
 
 
-def test_the_calibrator_climbs_from_a_wrong_prompt(deployment: Deployment, tmp_path: Path) -> None:
+def test_the_calibrator_climbs_from_a_wrong_prompt(
+    deployment: Deployment, brain: ScriptedBrain, tmp_path: Path
+) -> None:
     told: list[str] = []
     editor = AgentEditor(deployment.host, find_calibrator(deployment.host), {}, told.append, PATIENCE)
     wanted = "a small yellow square on a red background"
@@ -292,9 +295,9 @@ def test_the_calibrator_climbs_from_a_wrong_prompt(deployment: Deployment, tmp_p
     assert outcome.best.prompt != outcome.climb.steps[0].prompt
     assert all(len(step.axes) == 1 for step in outcome.climb.steps[1:])
     assert told == []
-    with deployment.stack.letta() as letta:
-        context = letta.get(f"/agents/{deployment.agent('calibrator').id}").json()["message_ids"]
-    assert len(context) == 1, "each turn begins with nothing but the system prompt"
+    assert len(brain.requests) == len(outcome.climb.steps) - 1, "a correction is one turn of one step"
+    shown = [json.dumps(request["messages"]) for request in brain.requests]
+    assert all(text.count(OPENING) == 1 for text in shown), "a turn begins without the tasks of earlier ones"
 
 
 def test_what_the_calibrator_says_in_words_is_no_correction(deployment: Deployment, brain: ScriptedBrain) -> None:
