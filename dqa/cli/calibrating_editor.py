@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from dqa.cli.output import say
+from dqa.cli.text_model import text_model
 from dqa.config import Settings
-from dqa.errors import ModelUnavailable, UsageError
+from dqa.errors import UsageError
 
 if TYPE_CHECKING:
     from dqa.calibrate.editor import Editor, Gains
@@ -78,16 +79,9 @@ def _agent(who: Who, settings: Settings, gains: Gains) -> Editor:
 
 def _model(who: Who, settings: Settings) -> Editor:
     from dqa.calibrate.llm_editor import LlmEditor
-    from dqa.models.vlm.endpoint import EndpointModel
 
-    url, model = who.url or settings.vlm_url, who.model or settings.vlm_model
-    if url is None or model is None:
-        raise ModelUnavailable(
-            "the editor has no model", fix="say --editor-url and --editor-model, or set DQA_VLM_URL and DQA_VLM_MODEL"
-        )
-    # The key belongs to the settings' endpoint: another one does not get it.
-    key = settings.vlm_key if who.url in (None, settings.vlm_url) else None
-    return LlmEditor(EndpointModel(url, model, key.get_secret_value() if key else None), model)
+    model = text_model(settings, "editor", who.url, who.model)
+    return LlmEditor(model, model.model)
 
 
 def _next_line() -> str | None:

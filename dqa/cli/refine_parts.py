@@ -17,6 +17,7 @@ from dqa.cli.logs import failed_channels
 from dqa.cli.output import say
 from dqa.cli.progress import make_progress
 from dqa.cli.recorder import Recorder
+from dqa.cli.text_model import text_model
 from dqa.config import Settings
 from dqa.errors import DQAError, ModelUnavailable, UsageError
 from dqa.record import EvaluationRecord
@@ -59,24 +60,13 @@ def writer_for(choice: WriterChoice, settings: Settings) -> Writer:
 
         return AskWriter(say, lambda: sys.stdin.readline() or None)
     if choice.name == "llm":
-        return _llm(choice, settings)
+        from dqa.refine.llm import LlmWriter
+
+        model = text_model(settings, "writer", choice.url, choice.model)
+        return LlmWriter(model, model.model)
     from dqa.refine.rules import RuleWriter
 
     return RuleWriter()
-
-
-def _llm(choice: WriterChoice, settings: Settings) -> Writer:
-    from dqa.models.vlm.endpoint import EndpointModel
-    from dqa.refine.llm import LlmWriter
-
-    url, model = choice.url or settings.vlm_url, choice.model or settings.vlm_model
-    if url is None or model is None:
-        raise ModelUnavailable(
-            "the writer has no model", fix="say --writer-url and --writer-model, or set DQA_VLM_URL and DQA_VLM_MODEL"
-        )
-    # The key belongs to the settings' endpoint: another one does not get it.
-    key = settings.vlm_key if choice.url in (None, settings.vlm_url) else None
-    return LlmWriter(EndpointModel(url, model, key.get_secret_value() if key else None), model)
 
 
 class RecordingVerifier:
