@@ -11,8 +11,6 @@ import pytest
 
 from dqa.channels.contract import EvaluationContext, RewardSource
 from dqa.channels.preference import TastePreference
-from dqa.config import Settings
-from dqa.evaluator import Evaluator
 from dqa.measure.observation import Observation
 from dqa.models.pool import ModelPool
 from dqa.prompt.parse import Prompt
@@ -24,7 +22,6 @@ from dqa.taste.learn import learn
 from dqa.taste.resolve import Meta, resolve
 from dqa.taste.style import Style
 from dqa.taste.taste import Taste
-from tests.conftest import RealClip
 
 OBSERVATION = cast("Observation", SimpleNamespace(media=SimpleNamespace(sha256="5" * 64)))
 
@@ -149,12 +146,6 @@ def test_an_adapter_s_reward_moves_the_score_and_a_missing_one_is_named() -> Non
     assert "language model" not in judge(0.8, base, Adapter(1.0)).reason  # a taste without one never asks
 
 
-@pytest.fixture(scope="module")
-def records(clips: list[RealClip], tmp_path_factory: pytest.TempPathFactory) -> dict[str, EvaluationRecord]:
-    evaluator = Evaluator(Settings(home=tmp_path_factory.mktemp("home")))
-    return {clip.id: evaluator.evaluate(clip.path, clip.prompt) for clip in clips}
-
-
 def chosen(records: dict[str, EvaluationRecord], order: list[str], n: int) -> Taste:
     """The taste after the first n choices between clips, the one earlier in ``order`` preferred each time."""
     judged = {key: Judged.of(record) for key, record in records.items()}
@@ -180,8 +171,9 @@ def regraded(record: EvaluationRecord, known: Taste) -> tuple[ChannelResult, Eva
 @pytest.mark.slow
 @pytest.mark.parametrize("likes", ["warmth", "-pace", "-colourfulness"])
 def test_twenty_five_choices_between_real_clips_move_the_verdict(
-    records: dict[str, EvaluationRecord], likes: str
+    graded: dict[str, EvaluationRecord], likes: str
 ) -> None:
+    records = graded
     sign, name = (-1.0, likes[1:]) if likes.startswith("-") else (1.0, likes)
 
     def liked(key: str) -> float:
@@ -204,7 +196,8 @@ def test_twenty_five_choices_between_real_clips_move_the_verdict(
 
 
 @pytest.mark.slow
-def test_it_decides_a_near_tie(records: dict[str, EvaluationRecord]) -> None:
+def test_it_decides_a_near_tie(graded: dict[str, EvaluationRecord]) -> None:
+    records = graded
     base, flex = "wan21_04_base", "wan21_04_flex"
     assert records[base].grade == records[flex].grade == "B+"
     rest = [key for key in sorted(records) if key not in (base, flex)]

@@ -22,7 +22,6 @@ from dqa.models.pool import ModelPool
 from dqa.models.profiles import load_profile
 from dqa.prompt import parse_prompt
 from dqa.record import ChannelName, ChannelResult
-from tests.conftest import CLIPS
 from tests.models.vlm_server import ScriptedVlm, serving
 from tests.observing import gliding, observed
 
@@ -221,10 +220,10 @@ def test_the_prompt_stands_in_quotes_in_the_checklist(vlm: ScriptedVlm, judge: J
 
 
 @pytest.mark.slow
-def test_a_real_clip_through_the_whole_profile_and_again_the_same(tmp_path: Path) -> None:
+def test_a_real_clip_through_the_whole_profile_and_again_the_same(short_clips: Path, tmp_path: Path) -> None:
     with serving(ScriptedVlm()) as url:
         evaluator = Evaluator(Settings(home=tmp_path, profile="remote-vlm", vlm_url=url, vlm_model="scripted"))
-        first, again = (evaluator.evaluate(CLIPS / "cogvideox_0.mp4", "two dancers talking") for _ in range(2))
+        first, again = (evaluator.evaluate(short_clips / "cogvideox_0.mp4", "two dancers talking") for _ in range(2))
     assert first.profile == "remote-vlm"
     assert {n: c.status for n, c in first.channels.items()} == {
         "semantic": "ok", "spatial": "abstained", "benchmark": "ok", "visionreward": "ok", "preference": "unavailable",

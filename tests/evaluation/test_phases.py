@@ -17,7 +17,6 @@ from dqa.evaluation.rounds import held_by, rounds
 from dqa.evaluator import Evaluation, Evaluator
 from dqa.measure.observation import Observation
 from dqa.models.plan import plan_profile
-from tests.conftest import CLIPS
 from tests.evaluation import fakes
 from tests.observing import observed, texture
 
@@ -170,11 +169,11 @@ def test_a_round_is_bounded_in_clips_and_in_bytes(
 
 
 @pytest.mark.slow
-def test_real_clips_in_rounds_are_judged_as_alone(tmp_path: Path) -> None:
+def test_real_clips_in_rounds_are_judged_as_alone(short_clips: Path, tmp_path: Path) -> None:
     grader = Evaluator(Settings(home=tmp_path))
     grader.plan = plan_profile(grader.profile, "sequential", 1.2)
     assert len(grader.plan.evaluation) == 2
-    some = [Item(CLIPS / name, "a hen next to an electric guitar") for name in NAMES]
+    some = [Item(short_clips / name, "a hen next to an electric guitar") for name in NAMES]
     together = [bits(result) for result in grader.run_many(some)]
     usual = Evaluator(Settings(home=tmp_path / "other"))
     assert together == [bits(usual.run(item.media, item.prompt)) for item in some]

@@ -23,6 +23,12 @@ def pace(record: EvaluationRecord) -> float:
     return cast("dict[str, float]", record.channels["visionreward"].raw["look"])["pace"]
 
 
+def as_of(user: str, record: EvaluationRecord) -> EvaluationRecord:
+    """The record of another user's grading: where no taste is known, it is the same."""
+    recipe = record.reproduce.model_copy(update={"user": user})
+    return record.model_copy(update={"user": user, "reproduce": recipe})
+
+
 def choose(store: Store, records: list[EvaluationRecord], n: int) -> None:
     """The slower clip is chosen, n times."""
     for i, (a, b) in enumerate(list(combinations(records, 2))[:n]):
@@ -30,11 +36,13 @@ def choose(store: Store, records: list[EvaluationRecord], n: int) -> None:
 
 
 @pytest.mark.slow
-def test_choices_and_words_move_the_verdict_of_the_next_grading(clips: list[RealClip], tmp_path: Path) -> None:
+def test_choices_and_words_move_the_verdict_of_the_next_grading(
+    clips: list[RealClip], graded: dict[str, EvaluationRecord], tmp_path: Path
+) -> None:
     settings = Settings(home=tmp_path)
     store = Store.open(settings)
     evaluator = Evaluator(settings, taste=store.tuner.taste)
-    before = [evaluator.evaluate(clip.path, clip.prompt, user=USER) for clip in clips]
+    before = [as_of(USER, graded[clip.id]) for clip in clips]
     for record, clip in zip(before, clips, strict=True):
         assert record.channels["preference"].status == "unavailable"
         store.save_record(record, clip.path)
