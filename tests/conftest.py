@@ -10,12 +10,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests import sharing
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 for name in [n for n in os.environ if n.startswith("DQA_") and not n.startswith("DQA_TEST_")]:
     del os.environ[name]  # the settings of whoever runs the tests are not the tests' settings
+
+# A run repeats exactly, whatever ran before it, and no example fails for having been slow on a busy machine.
+settings.register_profile(
+    "dqa",
+    derandomize=True,
+    database=None,
+    deadline=None,
+    max_examples=int(os.environ.get("DQA_TEST_EXAMPLES", "50")),
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("dqa")
 
 
 @pytest.hookimpl(optionalhook=True)
