@@ -7,6 +7,7 @@ for a message, and a server that was restarted has forgotten what it was asked f
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 import uuid
@@ -26,6 +27,14 @@ _POLL_S = 0.1
 _SLOWEST_POLL_S = 1.0
 _FORGOTTEN_S = 5.0
 """How long a prompt may be in neither queue nor history: the history is written a little after the queue is left."""
+
+_SUBMIT_S = 300.0
+"""How long the answer to a prompt is waited for: a server that loads a model answers nobody meanwhile, and what is
+asked again too early may run twice."""
+
+_CANCEL_S = 5.0
+_AWAY = frozenset({502, 503, 504})
+"""What a proxy says of a server that is not up (yet)."""
 
 _MAX_SUFFIX = re.compile(r"^\.[A-Za-z0-9]{1,8}$")
 
@@ -60,12 +69,12 @@ class Comfy:
 
     Args:
         url: where it is, e.g. ``http://127.0.0.1:8188``.
-        patience_s: how long a server that does not answer is waited for.
+        patience_s: how long a server that went away is waited for; with many node packs a start takes its time.
         transport: for tests.
     Every method raises ``ServiceUnavailable`` when the server does not answer for that long.
     """
 
-    def __init__(self, url: str, *, patience_s: float = 30.0, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(self, url: str, *, patience_s: float = 120.0, transport: httpx.BaseTransport | None = None) -> None:
         self.url = url.rstrip("/")
         self._patience_s = patience_s
         self._http = httpx.Client(base_url=self.url, timeout=httpx.Timeout(30.0, connect=5.0), transport=transport)
@@ -81,9 +90,15 @@ class Comfy:
     def ping(self) -> None:
         """Raises ``ServiceUnavailable`` at once when there is no server: only one that was there is waited for."""
         try:
-            self._http.get("/queue")
+            answer = self._http.get("/queue")
+        except httpx.ReadTimeout:  # it is there, and busy
+            return
         except httpx.HTTPError:
             raise self._gone() from None
+        if "queue_running" not in _json(answer):
+            raise ServiceUnavailable(
+                f"what answers at {self.url} is no ComfyUI", fix="set DQA_COMFY_URL to its address"
+            )
 
     def close(self) -> None:
         """Closes the connections."""
@@ -127,17 +142,19 @@ class Comfy:
                     self._submit(body, wanted)
                 return self._wait(name, body, wanted, timeout_s, tell)
         except (KeyboardInterrupt, TookTooLong):
-            self.cancel(name)
+            with contextlib.suppress(ServiceUnavailable):
+                self.cancel(name)
             raise
 
     def cancel(self, prompt_id: str) -> None:
         """Takes a prompt off the queue, and interrupts it if it runs already; no other prompt is touched."""
-        self._post("/queue", {"delete": [prompt_id]})
-        self._post("/interrupt", {"prompt_id": prompt_id})
+        patience_s = min(_CANCEL_S, self._patience_s)
+        self._ask("POST", "/queue", patience_s=patience_s, json={"delete": [prompt_id]})
+        self._ask("POST", "/interrupt", patience_s=patience_s, json={"prompt_id": prompt_id})
 
     def free(self) -> None:
         """Asks the server to unload its models and free its memory."""
-        self._post("/free", {"unload_models": True, "free_memory": True})
+        self._ask("POST", "/free", json={"unload_models": True, "free_memory": True})
 
     def upload(self, file: Path, subfolder: str = "dqa") -> str:
         """Sends an image or video for Load Image and Load Video; returns the name the server gave it."""
@@ -185,8 +202,10 @@ class Comfy:
         until = time.monotonic() + self._patience_s
         while True:
             try:
-                answer = self._http.post("/prompt", json=body)
-                break
+                answer = self._http.post("/prompt", json=body, timeout=httpx.Timeout(_SUBMIT_S, connect=5.0))
+                if answer.status_code not in _AWAY:
+                    break
+                self._pause(until)
             except httpx.ConnectError:
                 self._pause(until)
             except httpx.HTTPError:
@@ -194,7 +213,7 @@ class Comfy:
                 if self._knows(str(body["prompt_id"])):
                     return
         if not answer.is_success:
-            raise refusal(_json(answer))
+            raise refusal(_json(answer), answer.status_code)
         errors = _json(answer).get("node_errors")
         lost = broken_outputs(errors) & set(wanted)
         if lost:
@@ -210,10 +229,10 @@ class Comfy:
         missing_since: float | None = None
         pause, asked_again = _POLL_S, False
         while time.monotonic() < until:
-            entry = self._history(name)
+            entry = self._history(name, until)
             if entry is not None:
-                return _finished(name, entry)
-            place = self._place(name)
+                return _finished(name, entry, body["prompt"])
+            place = self._place(name, until)
             now = time.monotonic()
             missing_since = None if place is not None else missing_since or now
             if missing_since is not None and now - missing_since > _FORGOTTEN_S:
@@ -229,29 +248,38 @@ class Comfy:
     def _knows(self, name: str) -> bool:
         return self._history(name) is not None or self._place(name) is not None
 
-    def _history(self, name: str) -> dict[str, Any] | None:
-        entry = _json(self._ask("GET", f"/history/{name}")).get(name)
+    def _history(self, name: str, busy_until: float = 0.0) -> dict[str, Any] | None:
+        entry = _json(self._ask("GET", f"/history/{name}", busy_until=busy_until)).get(name)
         status = entry.get("status") if isinstance(entry, dict) else None
         done = isinstance(status, dict) and (status.get("completed") or status.get("status_str") == "error")
         return cast("dict[str, Any]", entry) if done else None
 
-    def _place(self, name: str) -> int | None:
+    def _place(self, name: str, busy_until: float = 0.0) -> int | None:
         """0 while it runs, 1 for the next in the queue and so on; None when it is in neither."""
-        queue = _json(self._ask("GET", "/queue"))
+        queue = _json(self._ask("GET", "/queue", busy_until=busy_until))
         if any(name == item[1] for item in queue.get("queue_running") or ()):
             return 0
         waiting = sorted(queue.get("queue_pending") or (), key=lambda item: item[0])
         return next((n for n, item in enumerate(waiting, 1) if item[1] == name), None)
 
-    def _post(self, path: str, body: Mapping[str, Any]) -> None:
-        self._ask("POST", path, json=body)
+    def _ask(
+        self, method: str, path: str, *, busy_until: float = 0.0, patience_s: float | None = None, **more: Any
+    ) -> httpx.Response:
+        """One request, repeated while the server can't be reached; only for those that may be repeated.
 
-    def _ask(self, method: str, path: str, **more: Any) -> httpx.Response:
-        """One request, repeated while the server can't be reached; only for those that may be repeated."""
-        until = time.monotonic() + self._patience_s
+        Args:
+            busy_until: till when a server that takes the connection and says nothing is waited for: it is at work.
+            patience_s: how long one that is gone is waited for.
+        """
+        until = time.monotonic() + (self._patience_s if patience_s is None else patience_s)
         while True:
             try:
-                return self._http.request(method, path, **more)
+                answer = self._http.request(method, path, **more)
+                if answer.status_code not in _AWAY:
+                    return answer
+                self._pause(until)
+            except httpx.ReadTimeout:
+                self._pause(max(until, busy_until))
             except httpx.HTTPError:
                 self._pause(until)
 
@@ -264,17 +292,20 @@ class Comfy:
         return ServiceUnavailable(f"ComfyUI does not answer at {self.url}", fix="start it, or set DQA_COMFY_URL")
 
 
-def _finished(name: str, entry: Mapping[str, Any]) -> Finished:
-    """What a history entry tells; raises for a run that did not succeed."""
+def _finished(name: str, entry: Mapping[str, Any], graph: Mapping[str, Any]) -> Finished:
+    """What a history entry tells, in the graph's order; raises for a run that did not succeed."""
     status: dict[str, Any] = entry.get("status") or {}
     messages = {str(m[0]): m[1] for m in status.get("messages") or () if len(m) == 2}
-    if status.get("status_str") == "error":
+    # A run that ends before its first node can say "success" beside the message of its failure.
+    if status.get("status_str") == "error" or "execution_error" in messages:
         if "execution_interrupted" in messages:
             raise Cancelled("the run was interrupted in ComfyUI", fix="run it again")
         raise failure(messages.get("execution_error") or {})
-    outputs = cast("dict[str, dict[str, Any]]", entry.get("outputs") or {})
+    told = cast("dict[str, dict[str, Any]]", entry.get("outputs") or {})
+    # The server's own order is that of a set: another one after each start.
+    outputs = {node: told[node] for node in (*graph, *told) if node in told}
     files = tuple(made for node, output in outputs.items() for made in _files(node, output))
-    texts = {node: tuple(map(str, output["text"])) for node, output in outputs.items() if output.get("text")}
+    texts = {node: _texts(output["text"]) for node, output in outputs.items() if output.get("text")}
     cached = set((messages.get("execution_cached") or {}).get("nodes") or ())
     return Finished(name, files, texts, cached=bool(outputs) and outputs.keys() <= cached)
 
@@ -288,6 +319,10 @@ def _files(node: str, output: Mapping[str, Any]) -> Iterator[Made]:
                 yield Made(
                     node, found["filename"], str(found.get("subfolder") or ""), str(found.get("type") or "output")
                 )
+
+
+def _texts(told: object) -> tuple[str, ...]:
+    return tuple(map(str, cast("list[object]", told))) if isinstance(told, list) else (str(told),)
 
 
 def _stage(place: int | None) -> tuple[str, float | None]:

@@ -19,15 +19,23 @@ _FIXES = {
     "value_smaller_than_min": "raise that value",
     "custom_validation_failed": "put the input file where ComfyUI looks for it, or upload it",
     "exception_during_inner_validation": "mend the link: it leads to a node that is not there",
-    "invalid_prompt": "install the node pack that the workflow needs, or export it again with Export (API)",
-    "missing_node_type": "install the node pack that the workflow needs",
+    "invalid_prompt": "update ComfyUI or install the node pack that has it, or export it again with Export (API)",
+    "missing_node_type": "update ComfyUI, or install the node pack that has it",
+    "bad_linked_input": "connect that input again and export the workflow again",
+    "exception_during_validation": "mend that node in ComfyUI and export the workflow again",
     "prompt_no_outputs": "add a Save Image or Save Video node",
     "no_prompt": "export the workflow again with Export (API)",
 }
 
+_ANSWERS = {
+    401: "it stands behind a login: give an address that needs none",
+    403: "it stands behind a login, or takes no request from here",
+    413: "the workflow is too large for it; start it with a larger --max-upload-size",
+}
 
-def refusal(body: object) -> InputError:
-    """The error for a prompt that ComfyUI did not queue (400), from the body of its answer."""
+
+def refusal(body: object, status: int = 400) -> DQAError:
+    """The error for a prompt that ComfyUI did not queue, from the body and the status of its answer."""
     answer = _mapping(body)
     error = _mapping(answer.get("error"))
     nodes = list(node_problems(answer.get("node_errors")))
@@ -37,6 +45,10 @@ def refusal(body: object) -> InputError:
         return InputError(
             "ComfyUI refuses the workflow: " + "; ".join(text for text, _ in nodes[:_SHOWN]) + more,
             fix=_FIXES.get(nodes[0][1], "correct the workflow in ComfyUI and export it again"),
+        )
+    if not error and status != 400:
+        return UnavailableError(
+            f"ComfyUI did not take the workflow ({status})", fix=_ANSWERS.get(status, "see its log")
         )
     what = _short(f"{error.get('message') or 'no reason given'} {error.get('details') or ''}")
     return InputError(f"ComfyUI refuses the workflow: {what}", fix=_FIXES.get(kind, "run it once in ComfyUI itself"))

@@ -2,6 +2,8 @@
 
 It runs no nodes: it takes the prompt, waits a little, and says what a real server would say. What it makes is a PNG or
 MP4 whose bytes tell the prompt, so that a test can look at them. Faults are switched on by attributes.
+
+Its answers were compared field by field with those of a real 0.3.64 (see tests/comfy/test_standin.py).
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import contextlib
 import hashlib
 import json
 import time
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,6 +31,8 @@ KNOWN = {
     "CreateVideo", "PrimitiveStringMultiline", "PrimitiveInt", "VHS_VideoCombine", "PreviewAny",
 }  # fmt: skip
 OUTPUTS = {"SaveImage": "images", "SaveVideo": "images", "VHS_VideoCombine": "gifs", "PreviewAny": "text"}
+MOST_BYTES = 100 * 2**20
+TROUBLE = "500 Internal Server Error\n\nServer got itself in trouble"
 
 
 @dataclass
@@ -38,6 +43,7 @@ class StandIn:
         seconds: how long a run takes.
         history_late_s: for how long after a run its history is still empty.
         fail: message of an exception that the first node raises.
+        fail_early: it is raised before any node runs; then the status says "success" all the same.
         missing_model: a checkpoint name that is not in the list.
         broken_output: an output node that fails validation while others pass (HTTP 200 with node_errors).
         forget: prompts are forgotten once, as by a restart.
@@ -46,6 +52,7 @@ class StandIn:
     seconds: float = 0.05
     history_late_s: float = 0.0
     fail: str = ""
+    fail_early: bool = False
     missing_model: str = ""
     broken_output: str = ""
     forget: bool = False
@@ -66,43 +73,51 @@ class StandIn:
         try:
             body = await request.json()
         except ValueError:
-            return PlainTextResponse("500 Internal Server Error", 500)
-        graph = body.get("prompt")
+            return PlainTextResponse(TROUBLE, 500)
+        if "prompt" not in body:
+            return JSONResponse(_refusal("no_prompt", "No prompt provided", "No prompt provided"), 400)
+        graph = body["prompt"]
         refused = self._refuse(graph)
         if refused:
             return JSONResponse(refused, 400)
         errors = self._node_errors(graph)
-        job = {"id": body["prompt_id"], "graph": graph, "extra": body.get("extra_data"), "without": set(errors)}
+        extra = {**(body.get("extra_data") or {}), "client_id": body.get("client_id")}
+        name, number = body.get("prompt_id") or str(uuid.uuid4()), len(self.submitted)
+        job = {"id": name, "number": number, "graph": graph, "extra": extra, "without": set(errors)}
         self.submitted.append(job)
         if self.forget:
             self.forget = False
         else:
             self.pending.append(job)
-        return JSONResponse({"prompt_id": job["id"], "number": len(self.submitted), "node_errors": errors})
+        return JSONResponse({"prompt_id": name, "number": number, "node_errors": errors})
 
     def _refuse(self, graph: Any) -> dict[str, Any] | None:
-        if not isinstance(graph, dict):
-            return {"error": {"type": "no_prompt", "message": "No prompt provided", "details": ""}, "node_errors": {}}
         for name, node in graph.items():
-            if node.get("class_type") not in KNOWN:
-                what = f"Node {node.get('class_type')} not found"
-                return {"error": {"type": "invalid_prompt", "message": what, "details": f"#{name}"}, "node_errors": {}}
+            if "class_type" not in node:
+                what = "Cannot execute because a node is missing the class_type property."
+                return _refusal("invalid_prompt", what, f"Node ID '#{name}'")
+            if node["class_type"] not in KNOWN:
+                what = f"Cannot execute because node {node['class_type']} does not exist."
+                return _refusal("invalid_prompt", what, f"Node ID '#{name}'")
         if not any(node["class_type"] in OUTPUTS for node in graph.values()):
-            error = {"type": "prompt_no_outputs", "message": "Prompt has no outputs", "details": ""}
-            return {"error": error, "node_errors": {}}
+            return _refusal("prompt_no_outputs", "Prompt has no outputs", "")
         bad = [n for n, node in graph.items() if node["inputs"].get("ckpt_name", "") == self.missing_model != ""]
         if bad:
             detail = f"ckpt_name: '{self.missing_model}' not in []"
-            problem = {"type": "value_not_in_list", "message": "Value not in list", "details": detail}
-            errors = {bad[0]: {"errors": [problem], "dependent_outputs": ["9"], "class_type": "CheckpointLoaderSimple"}}
-            error = {"type": "prompt_outputs_failed_validation", "message": "Prompt outputs failed", "details": ""}
-            return {"error": error, "node_errors": errors}
+            about = {"input_name": "ckpt_name", "input_config": [[], {}], "received_value": self.missing_model}
+            problem = _problem("value_not_in_list", "Value not in list", detail, **about)
+            outputs = [name for name, node in graph.items() if node["class_type"] in OUTPUTS]
+            errors = {
+                bad[0]: {"errors": [problem], "dependent_outputs": outputs, "class_type": "CheckpointLoaderSimple"}
+            }
+            what = "Prompt outputs failed validation"  # its details are the outputs' own errors: here they have none
+            return {**_refusal("prompt_outputs_failed_validation", what, ""), "node_errors": errors}
         return None
 
     def _node_errors(self, graph: dict[str, Any]) -> dict[str, Any]:
         if self.broken_output not in graph:
             return {}
-        problem = {"type": "required_input_missing", "message": "Required input is missing", "details": "images"}
+        problem = _problem("required_input_missing", "Required input is missing", "images", input_name="images")
         entry = {"errors": [problem], "dependent_outputs": [self.broken_output]}
         return {self.broken_output: {**entry, "class_type": graph[self.broken_output]["class_type"]}}
 
@@ -118,23 +133,44 @@ class StandIn:
     async def _execute(self, job: dict[str, Any]) -> None:
         key = hashlib.sha256(json.dumps(job["graph"], sort_keys=True).encode()).hexdigest()
         cached = key in self.cache and not self.fail
-        messages: list[list[Any]] = [["execution_start", {"prompt_id": job["id"]}]]
-        messages.append(["execution_cached", {"nodes": list(job["graph"]) if cached else [], "prompt_id": job["id"]}])
-        if not cached:
-            steps = 5
-            for step in range(steps):
-                await self._tell(job["id"], "progress", {"value": step + 1, "max": steps, "node": "3"})
-                await asyncio.sleep(self.seconds / steps)
-                if job["id"] in self.interrupted:
-                    self._end(job, messages, "execution_interrupted", {}, {})
-                    return
-            if self.fail:
-                error = {"node_id": "3", "node_type": "KSampler", "exception_message": self.fail}
-                self._end(job, messages, "execution_error", {**error, "exception_type": "RuntimeError"}, {})
+        messages: list[list[Any]] = []
+        await self._say(job, messages, "execution_start", {})
+        await self._say(job, messages, "execution_cached", {"nodes": list(job["graph"]) if cached else []})
+        if self.fail_early or not cached:
+            stopped = await self._run_nodes(job)
+            if stopped is not None:
+                await self._say(job, messages, *stopped)
+                self._end(job, messages, {}, ok=self.fail_early)
                 return
         outputs = self.cache.get(key) or self._make(job)
         self.cache[key] = outputs
-        self._end(job, messages, "execution_success", {}, outputs)
+        for name, output in outputs.items():
+            node = {"node": name, "display_node": name, "output": output}
+            await self._tell(job["id"], "executed", node)
+        await self._say(job, messages, "execution_success", {})
+        self._end(job, messages, outputs, ok=True)
+        await self._tell(job["id"], "executing", {"node": None})
+
+    async def _run_nodes(self, job: dict[str, Any]) -> tuple[str, dict[str, Any]] | None:
+        """The message that ended the run early, if one did."""
+        at = {"node_id": "3", "node_type": "KSampler", "executed": []}
+        await self._tell(job["id"], "executing", {"node": "3", "display_node": "3"})
+        steps = 0 if self.fail_early else 5
+        for step in range(steps):
+            await self._tell(job["id"], "progress", {"value": step + 1, "max": steps, "node": "3"})
+            await asyncio.sleep(self.seconds / steps)
+            if job["id"] in self.interrupted:
+                return "execution_interrupted", at
+        if not self.fail:
+            return None
+        raised = {"exception_message": self.fail, "exception_type": "RuntimeError", "traceback": []}
+        return "execution_error", {**at, **raised, "current_inputs": {}, "current_outputs": []}
+
+    async def _say(self, job: dict[str, Any], messages: list[list[Any]], kind: str, data: dict[str, Any]) -> None:
+        """To the socket, and into the history."""
+        said = {**data, "prompt_id": job["id"], "timestamp": round(time.time() * 1000)}
+        messages.append([kind, said])
+        await self._tell(job["id"], kind, said)
 
     def _make(self, job: dict[str, Any]) -> dict[str, Any]:
         outputs: dict[str, Any] = {}
@@ -146,16 +182,19 @@ class StandIn:
                 outputs[name] = {"text": ["0.8"]}
                 continue
             self.counter += 1
-            suffix = "png" if node["class_type"] == "SaveImage" else "mp4"
-            file = f"ComfyUI_{self.counter:05}_.{suffix}"
+            still = node["class_type"] == "SaveImage"
+            file = f"ComfyUI_{self.counter:05}_.{'png' if still else 'mp4'}"
             self.files[file] = json.dumps(job["graph"], sort_keys=True).encode()
-            outputs[name] = {key: [{"filename": file, "subfolder": "video", "type": "output"}], "animated": [True]}
-        return outputs
+            made = [{"filename": file, "subfolder": "video", "type": "output"}]
+            outputs[name] = {key: made} if still else {key: made, "animated": [True]}
+        return dict(reversed(outputs.items()))  # the real server's order is any: that of a set
 
-    def _end(self, job: dict[str, Any], messages: list[Any], kind: str, data: dict[str, Any], outputs: Any) -> None:
-        ok = kind == "execution_success"
-        status = {"status_str": "success" if ok else "error", "completed": ok, "messages": [*messages, [kind, data]]}
-        self.history[job["id"]] = {"prompt": [1, job["id"], job["graph"]], "outputs": outputs, "status": status}
+    def _end(self, job: dict[str, Any], messages: list[Any], outputs: dict[str, Any], *, ok: bool) -> None:
+        status = {"status_str": "success" if ok else "error", "completed": ok, "messages": messages}
+        meta = {
+            name: {"node_id": name, "display_node": name, "parent_node": None, "real_node_id": name} for name in outputs
+        }
+        self.history[job["id"]] = {"prompt": _queued(job), "outputs": outputs, "status": status, "meta": meta}
         self.ready_at[job["id"]] = time.monotonic() + self.history_late_s
 
     async def get_history(self, request: Request) -> Response:
@@ -164,10 +203,8 @@ class StandIn:
         return JSONResponse({} if late or name not in self.history else {name: self.history[name]})
 
     async def get_queue(self, request: Request) -> Response:
-        running = [[0, self.running["id"], {}, {}, []]] if self.running else []
-        return JSONResponse(
-            {"queue_running": running, "queue_pending": [[n, job["id"]] for n, job in enumerate(self.pending)]}
-        )
+        running = [_queued(self.running)] if self.running else []
+        return JSONResponse({"queue_running": running, "queue_pending": [_queued(job) for job in self.pending]})
 
     async def post_queue(self, request: Request) -> Response:
         gone = (await request.json()).get("delete", [])
@@ -188,6 +225,8 @@ class StandIn:
         async with request.form() as form:
             file: Any = form["image"]
             data, name, folder = await file.read(), file.filename, str(form.get("subfolder") or "")
+        if len(data) > MOST_BYTES:
+            return PlainTextResponse("413: Request Entity Too Large", 413)
         stem, _, suffix = name.rpartition(".")
         n = 0
         while self.uploads.get(name, data) != data:
@@ -203,8 +242,10 @@ class StandIn:
     async def watch(self, websocket: WebSocket) -> None:
         await websocket.accept()
         self.sockets[websocket.query_params["clientId"]] = websocket
-        await websocket.send_json({"type": "status", "data": {"status": {}}})
-        await websocket.send_bytes(b"\x00\x00\x00\x01preview")
+        name = websocket.query_params["clientId"]
+        left = {"exec_info": {"queue_remaining": len(self.pending) + bool(self.running)}}
+        await websocket.send_json({"type": "status", "data": {"status": left, "sid": name}})
+        await websocket.send_bytes(b"\x00\x00\x00\x01preview")  # as with previews switched on
         with contextlib.suppress(WebSocketDisconnect):
             while True:
                 await websocket.receive_text()
@@ -233,6 +274,20 @@ class StandIn:
             WebSocketRoute("/ws", self.watch),
         ]
         return Starlette(routes=routes, lifespan=lifespan)
+
+
+def _refusal(kind: str, message: str, details: str) -> dict[str, Any]:
+    return {"error": _problem(kind, message, details), "node_errors": {}}
+
+
+def _problem(kind: str, message: str, details: str, **extra: Any) -> dict[str, Any]:
+    return {"type": kind, "message": message, "details": details, "extra_info": extra}
+
+
+def _queued(job: dict[str, Any]) -> list[Any]:
+    """As the queue and the history show a prompt."""
+    outputs = [name for name, node in job["graph"].items() if node["class_type"] in OUTPUTS]
+    return [job["number"], job["id"], job["graph"], job["extra"], [n for n in outputs if n not in job["without"]]]
 
 
 @contextlib.contextmanager

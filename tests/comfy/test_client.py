@@ -51,7 +51,7 @@ def test_a_run_gives_its_file_and_downloads_it(server: StandIn, comfy: Comfy, tm
     assert path.name == made.filename
     assert json.loads(path.read_bytes()) == GRAPH
     assert comfy.download(made, tmp_path / "out") != path  # a second one overwrites nothing
-    assert server.submitted[0]["extra"] == {"extra_pnginfo": {"dqa": "run-1"}}
+    assert server.submitted[0]["extra"]["extra_pnginfo"] == {"dqa": "run-1"}
     assert not done.cached
 
 
@@ -86,7 +86,7 @@ def test_progress_comes_over_the_socket_and_binary_previews_do_not_disturb(serve
 @pytest.mark.parametrize(
     ("change", "says", "mend"),
     [
-        ({"class_type": "KSamplr"}, "Node KSamplr not found", "node pack"),
+        ({"class_type": "KSamplr"}, "node KSamplr does not exist", "update ComfyUI or install the node pack"),
         ({"class_type": "VAEDecode"}, "no outputs", "Save Video"),
     ],
 )
@@ -126,6 +126,26 @@ def test_a_failed_node_an_interrupt_and_no_memory_are_told_apart(server: StandIn
         comfy.run(GRAPH, prompt_id=name)
 
 
+def test_a_failure_before_the_first_node_is_none_the_less_one(server: StandIn, comfy: Comfy) -> None:
+    server.fail, server.fail_early = "no node could be run", True
+    with pytest.raises(UnavailableError, match="no node could be run"):
+        comfy.run(GRAPH)
+
+
+def test_files_come_in_the_order_of_the_graph_whatever_the_servers(server: StandIn, comfy: Comfy) -> None:
+    graph = {**GRAPH, "30": {"class_type": "SaveImage", "inputs": {}}, "12": {"class_type": "SaveVideo", "inputs": {}}}
+    done = comfy.run(graph)
+    assert [made.node for made in done.files] == ["9", "30", "12"]
+    assert list(server.history[done.prompt_id]["outputs"]) == ["12", "30", "9"]
+
+
+def test_a_text_that_a_node_gives_bare_is_one_text(server: StandIn, comfy: Comfy) -> None:
+    done = comfy.run(GRAPH)
+    name = str(uuid.uuid4())
+    server.history[name] = {**server.history[done.prompt_id], "outputs": {"20": {"text": "grade A"}}}
+    assert comfy.run(GRAPH, prompt_id=name, taken_up=True).texts == {"20": ("grade A",)}
+
+
 class interrupting:
     """Interrupts a run from outside, as somebody at ComfyUI's own page would."""
 
@@ -152,7 +172,7 @@ def test_a_run_that_takes_too_long_is_taken_off_the_server_and_no_other(server: 
     while server.running and time.monotonic() < until:
         time.sleep(0.05)
     assert server.running is None
-    other = {"id": "other", "graph": GRAPH, "extra": {}, "without": set()}
+    other = {"id": "other", "number": 0, "graph": GRAPH, "extra": {}, "without": set()}
     server.pending.append(other)
     while server.running is None:
         time.sleep(0.01)
@@ -184,6 +204,65 @@ def test_an_answer_that_is_lost_does_not_run_the_prompt_twice(server: StandIn) -
         assert len(comfy.run(GRAPH).files) == 1
     assert transport.lost
     assert len(server.submitted) == 1
+
+
+class Odd(httpx.HTTPTransport):
+    """Does something else with the first requests of one kind."""
+
+    def __init__(self, method: str, path: str, answers: list[int | httpx.HTTPError]) -> None:
+        super().__init__()
+        self.kind, self.answers = (method, path), answers
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if self.answers and request.method == self.kind[0] and request.url.path.startswith(self.kind[1]):
+            answer = self.answers.pop(0)
+            if isinstance(answer, int):
+                return httpx.Response(answer, text="no answer of ComfyUI's", request=request)
+            raise answer
+        return super().handle_request(request)
+
+
+def test_a_server_that_is_too_busy_to_answer_is_not_gone(server: StandIn) -> None:
+    busy = Odd("GET", "/history", [httpx.ReadTimeout("busy")] * 3)
+    with serving(server) as url, Comfy(url, patience_s=0.1, transport=busy) as comfy:
+        assert len(comfy.run(GRAPH).files) == 1
+    assert busy.answers == []
+
+
+@pytest.mark.parametrize("kind", [("POST", "/prompt"), ("GET", "/history"), ("GET", "/queue")])
+def test_a_proxy_without_its_server_is_waited_for(server: StandIn, kind: tuple[str, str]) -> None:
+    proxy = Odd(*kind, [502, 503])
+    with serving(server) as url, Comfy(url, patience_s=20, transport=proxy) as comfy:
+        assert len(comfy.run(GRAPH).files) == 1
+    assert proxy.answers == []
+    assert len(server.submitted) == 1
+
+
+@pytest.mark.parametrize(("status", "mend"), [(413, "too large"), (401, "login"), (500, "log")])
+def test_an_answer_that_is_no_verdict_on_the_workflow_is_not_taken_for_one(
+    server: StandIn, status: int, mend: str
+) -> None:
+    with serving(server) as url, Comfy(url, transport=Odd("POST", "/prompt", [status])) as comfy:
+        with pytest.raises(UnavailableError, match=f"{status}") as refused:
+            comfy.run(GRAPH)
+        assert mend in refused.value.fix
+
+
+def test_only_a_comfyui_passes_for_one(server: StandIn) -> None:
+    with serving(server) as url:
+        with Comfy(url) as comfy:
+            comfy.ping()
+        with Comfy(url, transport=Odd("GET", "/queue", [httpx.ReadTimeout("busy")])) as busy:
+            busy.ping()
+        with Comfy(f"{url}/elsewhere") as other, pytest.raises(ServiceUnavailable, match="is no ComfyUI"):
+            other.ping()
+
+
+def test_a_late_run_is_said_to_be_late_though_it_can_t_be_taken_back(server: StandIn) -> None:
+    server.seconds = 30
+    gone = Odd("POST", "/queue", [httpx.ConnectError("gone")] * 100)
+    with serving(server) as url, Comfy(url, patience_s=0.1, transport=gone) as comfy, pytest.raises(TookTooLong):
+        comfy.run(GRAPH, timeout_s=0.2)
 
 
 def test_a_server_that_forgot_is_asked_again_once(server: StandIn, comfy: Comfy) -> None:
