@@ -13,6 +13,7 @@ from dqa.errors import Busy, Cancelled, RecordNotFound
 from dqa.service.calibration_schemas import CalibrationReport, CompareRequest, DescribeRequest
 from dqa.service.calibrations import calibration_key, new_calibration
 from dqa.service.context import KeyHeader, Service, ServiceDep
+from dqa.service.ending import cancel_or_delete, endings
 from dqa.service.problems import EVERYWHERE, documented, problem_of, respond
 from dqa.service.schemas import EvaluationStatus
 from dqa.store import Job
@@ -52,22 +53,10 @@ def get_calibration(calibration_id: str, service: ServiceDep) -> Response:
     "/{calibration_id}",
     summary="Cancel a describe or compare under way, delete one that has ended",
     status_code=204,
-    responses={
-        200: {"model": EvaluationStatus, "description": "It waited, and is cancelled"},
-        202: {"model": EvaluationStatus, "description": "It runs, and will stop within seconds"},
-        204: {"description": "Deleted, and its upload with it unless something else needs it"},
-        **documented(404, 409),
-    },
+    responses=endings("something else"),
 )
 def delete_calibration(calibration_id: str, service: ServiceDep) -> Response:
-    job = _find(service, calibration_id)
-    before = service.store.jobs.ask_to_cancel(job.id)
-    if before == "queued":
-        return JSONResponse({"id": job.id, "status": "cancelled"})
-    if before == "running":
-        return JSONResponse({"id": job.id, "status": "cancelling"}, 202)
-    service.store.delete(job.id)
-    return Response(status_code=204)
+    return cancel_or_delete(service, _find(service, calibration_id).id)
 
 
 async def _ask(service: Service, asked: DescribeRequest | CompareRequest, mode: str, key: str | None) -> Response:

@@ -15,6 +15,7 @@ from dqa.errors import Busy
 from dqa.record import EvaluationRecord
 from dqa.service import answers
 from dqa.service.context import KeyHeader, Service, ServiceDep
+from dqa.service.ending import cancel_or_delete, endings
 from dqa.service.listing import MOST_IN, ListQuery, SummaryPage
 from dqa.service.problems import EVERYWHERE, InvalidRequest, documented, problem_of, respond
 from dqa.service.requests import idempotency_key, new_job
@@ -129,19 +130,8 @@ async def follow(
     "/{evaluation_id}",
     summary="Cancel an evaluation under way, delete one that has ended",
     status_code=204,
-    responses={
-        200: {"model": EvaluationStatus, "description": "It waited, and is cancelled"},
-        202: {"model": EvaluationStatus, "description": "It runs, and will stop within seconds"},
-        204: {"description": "Deleted, and its upload with it unless another evaluation needs it"},
-        **documented(404, 409),
-    },
+    responses=endings("another evaluation"),
 )
 def delete_evaluation(evaluation_id: str, service: ServiceDep) -> Response:
     answers.check_id(evaluation_id)
-    before = service.store.jobs.ask_to_cancel(evaluation_id)
-    if before == "queued":
-        return JSONResponse({"id": evaluation_id, "status": "cancelled"})
-    if before == "running":
-        return JSONResponse({"id": evaluation_id, "status": "cancelling"}, 202)
-    service.store.delete(evaluation_id)
-    return Response(status_code=204)
+    return cancel_or_delete(service, evaluation_id)
