@@ -96,7 +96,7 @@ def _ask(name: str, text: str, tool: str, patience: float) -> dict:
 def _shot(text: str, number: int) -> dict:
     """The clip that the Cameraman made in one turn, with the verdict that he got for it."""
     request = f"Generate the clip for this prompt, then verify it.\nprompt: {json.dumps(text)}\nattempt: {number}"
-    verdict = _ask("agent-dqa-cameraman", request, "verify_video", 880.0)
+    verdict = _ask("agent-dqa-cameraman", request, "verify_video", 3500.0)
     if verdict.get("error"):
         raise _Trouble(str(verdict["error"]), str(verdict.get("fix") or "try again"))
     return verdict

@@ -80,13 +80,13 @@ def ask_writer(brief: str, advice: str = "") -> str:
         advice (str): For a refinement: what the last verdict advises to change. Empty at first.
 
     Returns:
-        str: JSON: {"prompt", "based_on"}. On failure {"error", "fix"}.
+        str: JSON: {"prompt", "based_on", "brief"}. On failure {"error", "fix"}.
     """
     try:
         if not brief.strip():
             raise _Trouble("the brief is empty", "say what the video should show")
         text = f"Write the prompt for this brief.\nbrief: {json.dumps(brief)}\nadvice: {json.dumps(advice or '')}"
-        return json.dumps(_ask("agent-dqa-writer", text, "submit_prompt", 300.0))
+        return json.dumps({**_ask("agent-dqa-writer", text, "submit_prompt", 300.0), "brief": brief})
     except _Trouble as trouble:
         what, fix = trouble.args
         return json.dumps({"error": what, "fix": fix})

@@ -99,6 +99,12 @@ def _to_refine(verdict: dict) -> bool:
     return action != "review" and not (_good_enough(verdict) and action in (None, "accept"))
 
 
+def _retries() -> int:
+    """Most refinements of one brief."""
+    found = _standard("MAX_RETRIES", "3")
+    return min(int(found), 10) if found.isdecimal() else 3
+
+
 def _shots() -> list:
     """The verdicts of this turn, by the host's log."""
     return [data for _, data in _returns("ask_cameraman")]
@@ -114,10 +120,9 @@ def decide_next() -> str:
     """
     try:
         shots = _shots()
-        retries = int(_standard("MAX_RETRIES", "3"))
         last = shots[-1] if shots else {}
         # A failure is not repeated here: its cause (a service that is down) would be the same.
-        refine = bool(last.get("id")) and _to_refine(last) and len(shots) <= min(retries, 10)
+        refine = bool(last.get("id")) and _to_refine(last) and len(shots) <= _retries()
         decision = "refine" if refine else "deliver"
         facts = {"attempts": len(shots), "grade": last.get("grade"), "wanted": _standard("MIN_ACCEPTABLE_GRADE", "B")}
         # The host's conditional rule compares what stands under "message" in a tool's JSON.

@@ -1,5 +1,6 @@
 """Letta tool of the Director: the best clip of this turn, or what prevented one."""
 
+import hashlib
 import json
 import os
 import re
@@ -50,6 +51,16 @@ def _call(base: str, method: str, path: str, body: object = None, key: str = "",
     return data
 
 
+def _run() -> str:
+    """The id of the turn this tool is called in; empty where the Letta server can't be asked."""
+    agent = os.environ.get("LETTA_AGENT_ID", "")
+    try:
+        found = _call("DQA_LETTA", "GET", f"/v1/runs/?agent_id={agent}&active=true&limit=1") if agent else []
+    except _Trouble:
+        return ""
+    return str(found[0].get("id", "")) if isinstance(found, list) and found else ""
+
+
 def _returns(*names: str) -> list:
     """What these tools returned in this turn, oldest first, as (name, data). The host's log, not the model's word."""
     agent = os.environ.get("LETTA_AGENT_ID", "")
@@ -93,35 +104,110 @@ def _good_enough(verdict: dict) -> bool:
     return grade in _GRADES and _GRADES.index(grade) >= _GRADES.index(least)
 
 
+def _to_refine(verdict: dict) -> bool:
+    """Neither good enough nor for a person to look at ("review"): the rule of dqa.refine."""
+    action = verdict.get("action")
+    return action != "review" and not (_good_enough(verdict) and action in (None, "accept"))
+
+
+def _retries() -> int:
+    """Most refinements of one brief."""
+    found = _standard("MAX_RETRIES", "3")
+    return min(int(found), 10) if found.isdecimal() else 3
+
+
 def _shots() -> list:
     """The verdicts of this turn, by the host's log."""
     return [data for _, data in _returns("ask_cameraman")]
 
 
+_NOTES = {
+    "accepted": "",
+    "review": "for review: the verdict leaves this clip to a person, so it was neither accepted nor refined",
+    "exhausted": "below the standard; no attempt reached it within the retries, and this is the best one",
+    "failed": "not finished: the last attempt brought no verdict, and this is the best clip before it",
+}
+
+
+def _outcome(shots: list) -> str:
+    """How this turn ended, by the same rule as decide_next."""
+    last = shots[-1] if shots else {}
+    if not last.get("id"):
+        return "failed"
+    if last.get("action") == "review":
+        return "review"
+    if not _to_refine(last):
+        return "accepted"
+    return "exhausted" if len(shots) > _retries() else "failed"
+
+
+def _best(shots: list, outcome: str) -> dict:
+    """The clip that was accepted, else the one with the highest final score."""
+    good = [shot for shot in shots if shot.get("id")]
+    if outcome == "accepted":
+        return good[-1]
+    return max(good, key=lambda shot: (shot.get("final") is not None, shot.get("final") or 0.0))
+
+
+def _recorded(shots: list, outcome: str, user: str) -> dict:
+    """Has the worker record the run, as the host's log tells it; trouble there spoils no delivery."""
+    written = [data for _, data in _returns("ask_writer") if data.get("prompt")]
+    prompts = [str(shot.get("prompt") or "") for shot in shots]
+    brief = next((str(data["brief"]) for data in written if data.get("brief")), next(iter(prompts), ""))
+    last = str(written[-1]["prompt"]) if written else brief
+    least = _standard("MIN_ACCEPTABLE_GRADE", "B")
+    made = [str(shot.get("video_id") or "") for shot in shots if shot.get("id")]
+    body = {
+        "brief": brief,
+        "writer": "agent-dqa-writer",
+        "generator": "comfyui" if made and all(clip.startswith("md_") for clip in made) else "clips from a folder",
+        # No clip below B is accepted unseen, whatever the block says.
+        "min_grade": least if least in _GRADES and _GRADES.index(least) >= _GRADES.index("B") else "B",
+        "max_retries": _retries(),
+        "outcome": outcome,
+        "cycles": [
+            {"prompt": text or last, "evaluation": shot.get("id"), "media": str(shot.get("video_id") or "")}
+            for text, shot in zip(prompts, shots, strict=True)
+        ],
+    }
+    if user:
+        body["user"] = user
+    try:
+        if not brief:
+            raise _Trouble("there was no brief", "nothing to record")
+        key = hashlib.sha256(json.dumps([os.environ.get("LETTA_AGENT_ID", ""), _run(), body]).encode()).hexdigest()
+        return {"refinement": _call("DQA", "POST", "/v1/refinements", body, key).get("id")}
+    except _Trouble as trouble:
+        what, fix = trouble.args
+        return {"refinement": None, "not_recorded": {"error": what, "fix": fix}}
+
+
 def deliver_video() -> str:
-    """Deliver the best clip of this turn with its verdict. Takes no arguments.
+    """Deliver the best clip of this turn with its verdict, and record how many attempts it took. Takes no arguments.
 
     Returns:
-        str: JSON: {"delivered", "media", "prompt", "grade", "attempts", "accepted", "id", "reasoning", ...}. On failure
-            {"error", "fix"}: then there is no clip, and the user must be told.
+        str: JSON: {"delivered", "outcome": "accepted" | "review" | "exhausted" | "failed", "note", "media", "prompt",
+            "grade", "attempts", "accepted", "id", "reasoning", "refinement", ...}. On failure {"error", "fix"}: then
+            there is no clip, and the user must be told.
     """
     try:
         shots = _shots()
-        good = [shot for shot in shots if shot.get("id")]
-        if not good:
+        outcome = _outcome(shots)
+        if not any(shot.get("id") for shot in shots):
+            _recorded(shots, outcome, os.environ.get("DQA_USER", ""))
             last = shots[-1] if shots else {}
             raise _Trouble(
                 str(last.get("error") or "no clip was made and verified in this turn"),
                 str(last.get("fix") or "call ask_writer, then ask_cameraman"),
             )
-        best = max(good, key=lambda shot: (shot.get("final") is not None, shot.get("final") or 0.0))
+        best = _best(shots, outcome)
         record = _call("DQA", "GET", f"/v1/evaluations/{best['id']}")
-        accepted = _good_enough(record) and record.get("action") == "accept"
         return json.dumps(
             {
                 "delivered": True,
-                "accepted": accepted,
-                "note": "" if accepted else "below the standard or for a person to look at; this is the best attempt",
+                "accepted": outcome == "accepted",
+                "outcome": outcome,
+                "note": _NOTES[outcome],
                 "media": best.get("video_id"),
                 "prompt": record.get("prompt"),
                 "attempts": len(shots),
@@ -131,6 +217,7 @@ def deliver_video() -> str:
                 "action": record.get("action"),
                 "reasoning": record.get("reasoning"),
                 "advice": list(record.get("advice") or [])[:6],
+                **_recorded(shots, outcome, str(record.get("user") or "")),
             }
         )
     except _Trouble as trouble:

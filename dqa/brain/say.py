@@ -32,6 +32,8 @@ def _of(returned: Returned) -> str:
     verdict = _verdict(returned)
     if verdict is not None:
         return _describe(verdict)
+    if isinstance(data, dict) and data.get("choose"):
+        return f"Two variations are made and verified. Choose between them: {data['choose']}"
     return f"{returned.tool} returned: {_short(data)}"
 
 

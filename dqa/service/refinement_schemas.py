@@ -24,7 +24,7 @@ class CycleRequest(_Asked):
     """One clip of a run. Grade, action, score and advice are not sent: the service takes them from the evaluation."""
 
     prompt: _Prompt = Field(description="what the generator got")
-    seed: int | None = Field(None, ge=0, le=2**64 - 1)
+    seed: int | None = Field(None, ge=0, le=2**64 - 1, description="default that of the clip's own generation")
     media: str = Field("", max_length=4096, pattern=_Text, description="default what the evaluation names")
     evaluation: str | None = Field(
         None, pattern=r"^ev_[0-9a-hjkmnp-tv-z]{26}$", description="null where the clip could not be judged"

@@ -26,7 +26,7 @@ def new_refinement(service: Service, asked: RefinementRequest) -> Refinement:
     if len(profiles) > 1:
         raise InputError("the evaluations are of two profiles, which are never compared", fix="evaluate with one")
     pairs = zip(asked.cycles, judged, strict=True)
-    cycles = tuple(_cycle(number, cycle, record) for number, (cycle, record) in enumerate(pairs, 1))
+    cycles = tuple(_cycle(service, number, cycle, record) for number, (cycle, record) in enumerate(pairs, 1))
     _check(asked, cycles)
     best = best_of(cycles)
     return Refinement(
@@ -53,12 +53,16 @@ def _own(service: Service, evaluation: str, user: str) -> EvaluationRecord:
     return record
 
 
-def _cycle(number: int, asked: CycleRequest, record: EvaluationRecord | None) -> Cycle:
+def _cycle(service: Service, number: int, asked: CycleRequest, record: EvaluationRecord | None) -> Cycle:
+    media = asked.media or (record.reproduce.media if record is not None else "")
+    seed = asked.seed
+    if seed is None and record is not None:
+        seed = service.store.generations.seed_of(media, record.user)
     return Cycle(
         attempt=number,
         prompt=asked.prompt,
-        seed=asked.seed,
-        media=asked.media or (record.reproduce.media if record is not None else ""),
+        seed=seed,
+        media=media,
         evaluation=asked.evaluation,
         grade=None if record is None else record.grade,
         action=None if record is None else record.action,

@@ -85,6 +85,15 @@ class Generations:
             row = connection.execute(sa.select(generations).where(generations.c.id == gen_id)).first()
         return None if row is None else _generation(row)
 
+    def seed_of(self, media_id: str, user: str) -> int | None:
+        """The seed that a clip was made with for this user, the newest of several; None for one made elsewhere."""
+        table = generations.c
+        query = sa.select(table.request).where(table.media_id == media_id, table.user == user)
+        with reading(self._engine) as connection:
+            text = connection.scalar(query.order_by(table.id.desc()).limit(1))
+        seed = None if text is None else json.loads(text).get("seed")
+        return seed if isinstance(seed, int) else None
+
     def take(self, owner: str) -> Generation | None:
         """The oldest that waits, now held by ``owner``; None where nothing waits. Two runners never get the same."""
         queued = sa.select(generations.c.id).where(generations.c.status == "queued").order_by(generations.c.id).limit(1)

@@ -198,6 +198,24 @@ def test_the_director_refines_with_the_advice_and_stops_at_the_limit(deployment:
     shots = [json.loads(m.text) for m in turn.returns("ask_cameraman")]
     assert [shot.get("attempt") for shot in shots] == list(range(1, len(shots) + 1)), shots
     assert "rule brain, not a language model" in turn.reply
+    run = deployment.worker.get(f"/v1/refinements/{delivered['refinement']}").raise_for_status().json()
+    assert [cycle["evaluation"] for cycle in run["cycles"]] == [shot["id"] for shot in shots]
+    assert (run["outcome"], run["best"]) == (delivered["outcome"], delivered["id"])
+    assert run["outcome"] in ("exhausted", "review")
+    assert run["brief"] == "Make a video of a panda drinking coffee in a cafe"
+
+
+def test_the_director_has_two_variations_made_and_names_the_page_to_choose_on(deployment: Deployment) -> None:
+    before = deployment.block("ab_testing")
+    turn = deployment.say("director", "Make two variations of it")
+    (made,) = [json.loads(m.text) for m in turn.returns("ab_variations")]
+    assert made.get("choose", made) in turn.reply
+    block = blocks.parse(deployment.block("ab_testing"))
+    assert blocks.value(block, "ACTIVE_TEST") == made["test_id"]
+    ids = [blocks.value(block, f"VARIATION_{side}_ID") for side in "AB"]
+    assert ids == [made["a"]["id"], made["b"]["id"]]
+    assert {deployment.record(str(name))["prompt"] for name in ids} == {made["prompt"]}
+    deployment.write("ab_testing", before)
 
 
 def choices(number: int, ids: list[str], first: int = 0) -> list[dict[str, str]]:

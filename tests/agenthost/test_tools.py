@@ -278,22 +278,91 @@ def test_the_log_is_read_in_its_order_whatever_the_host_gives(world: World) -> N
         assert world.call("decide_next")["grade"] == "A"
 
 
-def test_the_best_clip_is_delivered_or_what_prevented_one_is_said(world: World) -> None:
-    standards(world, "")
-    world.log(
-        ("ask_cameraman", {"id": "ev_0", "final": 0.3}),
-        ("ask_cameraman", {"id": "ev_1", "final": 0.8, "video_id": "v"}),
-    )
+def shot(number: int, grade: str | None, action: str, final: float | None, **more: Any) -> tuple[str, dict[str, Any]]:
+    told = {"id": f"ev_{number}", "grade": grade, "action": action, "final": final, "video_id": f"md_{number}"}
+    return ("ask_cameraman", {**told, "prompt": f"prompt {number}", **more})
+
+
+WRITTEN = ("ask_writer", {"prompt": "prompt 1", "brief": "a wolf"})
+RUNS = "/v1/refinements"
+
+
+@pytest.mark.parametrize(
+    ("shots", "outcome", "delivered", "says"),
+    [
+        ([shot(0, "C", "refine", 0.3), shot(1, "A-", "accept", 0.8)], "accepted", "ev_1", ""),
+        ([shot(0, "C", "refine", 0.9), shot(1, "B", "accept", 0.6)], "accepted", "ev_1", ""),
+        ([shot(0, "B-", "review", 0.5)], "review", "ev_0", "for review"),
+        ([shot(0, "A", "review", 0.9)], "review", "ev_0", "a person"),
+        ([shot(0, "C", "refine", 0.45), shot(1, "C", "refine", 0.4)], "exhausted", "ev_0", "best one"),
+        ([shot(0, "C", "refine", 0.4)], "failed", "ev_0", "not finished"),
+        ([shot(0, None, "review", None)], "review", "ev_0", "for review"),
+        ([shot(0, "C", "refine", 0.4), ("ask_cameraman", {"error": "x"})], "failed", "ev_0", "no verdict"),
+    ],
+)
+def test_the_best_clip_is_delivered_and_the_run_recorded(
+    world: World, shots: list[Any], outcome: str, delivered: str, says: str
+) -> None:
+    standards(world, "MIN_ACCEPTABLE_GRADE: B\nMAX_RETRIES: 1")
+    for n in range(2):
+        world.route("GET", f"/v1/evaluations/ev_{n}", {**RECORD, "id": f"ev_{n}", "user": "mira"})
+    world.route("POST", RUNS, {"id": "rf_1"})
+    world.log(WRITTEN, *shots)
     answer = world.call("deliver_video")
-    assert (answer["id"], answer["media"], answer["attempts"], answer["accepted"]) == ("ev_1", "v", 2, True)
-    world.log(("ask_cameraman", {"error": "the worker is down", "fix": "start it"}))
+    assert (answer["outcome"], answer["id"], answer["attempts"]) == (outcome, delivered, len(shots))
+    assert answer["accepted"] == (outcome == "accepted")
+    assert says in answer["note"]
+    assert answer["refinement"] == "rf_1"
+    sent = json.loads(world.to("POST", RUNS)[0].content)
+    assert (sent["brief"], sent["user"], sent["outcome"], sent["max_retries"]) == ("a wolf", "mira", outcome, 1)
+    assert [cycle["evaluation"] for cycle in sent["cycles"]] == [one.get("id") for _, one in shots]
+    assert sent["generator"] == "comfyui"
+    world.call("deliver_video")
+    assert len({r.headers["Idempotency-Key"] for r in world.to("POST", RUNS)}) == 1, "one turn is one run"
+
+
+def test_without_a_clip_what_prevented_one_is_said_and_counted(world: World) -> None:
+    standards(world, "")
+    world.route("POST", RUNS, {"id": "rf_1"})
+    world.log(WRITTEN, ("ask_cameraman", {"error": "the worker is down", "fix": "start it"}))
     assert world.call("deliver_video") == {"error": "the worker is down", "fix": "start it"}
+    sent = json.loads(world.to("POST", RUNS)[0].content)
+    assert (sent["outcome"], sent["cycles"]) == (
+        "failed", [{"prompt": "prompt 1", "evaluation": None, "media": ""}],
+    )  # fmt: skip
     world.log()
     assert "no clip" in world.call("deliver_video")["error"]
 
 
+def test_a_run_that_can_t_be_recorded_is_delivered_all_the_same(world: World) -> None:
+    standards(world, "")
+    world.log(WRITTEN, shot(1, "A", "accept", 0.9))
+    answer = world.call("deliver_video")
+    assert answer["delivered"]
+    assert answer["refinement"] is None
+    assert "nothing at this address" in answer["not_recorded"]["error"]
+
+
+@pytest.mark.parametrize("text", ["MAX_RETRIES: A\nMIN_ACCEPTABLE_GRADE: D", "MAX_RETRIES: many"])
+def test_standards_that_are_none_leave_the_usual_ones(world: World, text: str) -> None:
+    standards(world, text)
+    world.log(shot(0, "C", "refine", 0.4))
+    assert world.call("decide_next")["decision"] == "refine"
+
+
+# -- the generator
+
+
+GENERATIONS = "/v1/generations"
+
+
 def test_the_folder_of_clips_stands_in_for_a_generator_and_says_so(world: World, tmp_path: Path) -> None:
-    assert "no video generator" in world.call("generate_video", "a wolf", 1)["error"]
+    why = "no video generator is configured; set DQA_COMFY_WORKFLOW to a workflow."
+    world.route("GET", GENERATIONS, {"configured": False, "workflows": [], "why": why})
+    answer = world.call("generate_video", "a wolf", 1)
+    assert answer["error"] == "no video generator is configured"
+    assert "DQA_COMFY_WORKFLOW" in answer["fix"]
+    assert "DQA_CLIPS" in answer["fix"]
     world.patch.setenv("DQA_CLIPS", str(tmp_path))
     assert "empty" in world.call("generate_video", "a wolf", 1)["error"]
     for name in ("a.mp4", "b.mp4", "c.txt"):
@@ -304,6 +373,92 @@ def test_the_folder_of_clips_stands_in_for_a_generator_and_says_so(world: World,
     assert (first["media"], first["made_for"]) == (str(tmp_path / "b.mp4"), "grey wolves in forests")
     assert "stands in" in first["source"]
     assert world.call("generate_video", "wolves in the forests", 2)["media"] == str(tmp_path / "a.mp4")
+
+
+@pytest.fixture
+def connected(world: World, tmp_path: Path) -> World:
+    world.patch.setenv("DQA_CLIPS", str(tmp_path))
+    world.patch.setenv("DQA_USER", "mira")
+    world.route("GET", GENERATIONS, {"configured": True, "workflows": [], "why": None})
+    return world
+
+
+def test_the_worker_s_generator_is_asked_once_and_waited_for(connected: World) -> None:
+    waiting: list[Any] = [{"id": "gen_1", "status": "running"}] * 30 + [{"id": "gen_1", "media_id": "md_7", "seed": 5}]
+    connected.route("POST", GENERATIONS, lambda _: waiting.pop(0))
+    answer = connected.call("generate_video", "a wolf", 2)
+    assert (answer["media"], answer["attempt"], answer["source"], answer["seed"]) == ("md_7", 2, "ComfyUI", 5)
+    asked = connected.to("POST", GENERATIONS)
+    assert len({request.headers["Idempotency-Key"] for request in asked}) == 1
+    assert json.loads(asked[0].content) == {"prompt": "a wolf", "attempt": 2, "wait": 20, "user": "mira"}
+    waiting.append({"id": "gen_2", "media_id": "md_8"})
+    connected.call("generate_video", "a wolf", 3)
+    assert len({request.headers["Idempotency-Key"] for request in connected.to("POST", GENERATIONS)}) == 2
+
+
+def test_a_generator_that_fails_is_never_replaced_by_the_folder_in_silence(connected: World) -> None:
+    down = httpx.Response(409, json={"detail": "ComfyUI failed in node 3 (KSampler): boom; see ComfyUI's log."})
+    connected.route("POST", GENERATIONS, down)
+    answer = connected.call("generate_video", "a wolf", 1)
+    assert answer == {"error": "ComfyUI failed in node 3 (KSampler): boom", "fix": "see ComfyUI's log."}
+    connected.route("GET", GENERATIONS, httpx.ConnectError("refused"))
+    assert "does not answer" in connected.call("generate_video", "a wolf", 1)["error"]
+
+
+def test_a_clip_that_takes_too_long_is_taken_off_the_generator(connected: World) -> None:
+    connected.route("POST", GENERATIONS, {"id": "gen_1", "status": "running"})
+    connected.route("DELETE", f"{GENERATIONS}/gen_1", {})
+    clock = iter(range(0, 100_000, 600))
+    connected.patch.setattr("time.monotonic", lambda: float(next(clock)))
+    assert "cancelled" in connected.call("generate_video", "a wolf", 1)["error"]
+    assert len(connected.to("DELETE", f"{GENERATIONS}/gen_1")) == 1
+
+
+# -- variations
+
+
+CAMERAMAN = "/v1/agents/id-agent-dqa-cameraman/messages"
+AB = f"/v1/agents/{AGENT}/core-memory/blocks/ab_testing"
+VERDICTS = [{"id": f"ev_{n}", "video_id": f"md_{n}", "grade": "B", "final": 0.6} for n in (1, 2)]
+
+
+@pytest.fixture
+def varied(agents: World) -> World:
+    agents.log(("deliver_video", {"prompt": "an old fox"}), ("deliver_video", {"prompt": "a grey wolf"}), run="old")
+    agents.route("POST", CAMERAMAN, agent_says(*([tool_said("verify_video", one)] for one in VERDICTS)))
+    texts = ["old", "theirs", "theirs", "theirs"]
+    agents.route("GET", AB, lambda _: {"id": "block-2", "value": texts.pop(0) if len(texts) > 1 else texts[0]})
+    agents.route(
+        "POST",
+        "/v1/pairs/block",
+        lambda r: {"block": json.loads(r.content)["block"] + "+test", "keys": ["ACTIVE_TEST"], "choose": "http://c"},
+    )
+    agents.route("PATCH", "/v1/blocks/block-2", {})
+    return agents
+
+
+def test_ab_variations_are_made_verified_and_announced(varied: World) -> None:
+    answer = varied.call("ab_variations")
+    assert (answer["prompt"], answer["a"]["id"], answer["b"]["id"]) == ("a grey wolf", "ev_1", "ev_2")
+    assert answer["choose"] == "http://c"
+    asked = [json.loads(r.content)["messages"][0]["content"] for r in varied.to("POST", CAMERAMAN)]
+    assert ["attempt: 1" in asked[0], "attempt: 2" in asked[1]] == [True, True]
+    sent = json.loads(varied.to("POST", "/v1/pairs/block")[-1].content)
+    assert sent == {"block": "theirs", "a": "ev_1", "b": "ev_2", "test_id": answer["test_id"]}
+    assert [json.loads(r.content) for r in varied.to("PATCH", "/v1/blocks/block-2")] == [{"value": "theirs+test"}]
+
+
+def test_variations_of_a_given_prompt_and_of_none(varied: World) -> None:
+    assert varied.call("ab_variations", "a white hare")["prompt"] == "a white hare"
+    varied.log()
+    assert "no prompt to vary" in varied.call("ab_variations")["error"]
+
+
+def test_two_of_the_same_clip_are_no_test(varied: World) -> None:
+    same = agent_says(*([tool_said("verify_video", VERDICTS[0])] for _ in range(2)))
+    varied.route("POST", CAMERAMAN, same)
+    assert "same clip twice" in varied.call("ab_variations")["error"]
+    assert not varied.to("PATCH", "/v1/blocks/block-2")
 
 
 def test_the_writer_hands_over_one_paragraph(world: World) -> None:

@@ -20,7 +20,7 @@ from dqa.brain.wording import compose
 from tests.brain.tools import schemas
 
 MANIFEST = load_manifest()
-DIRECTOR = ["ask_writer", "verify_video", "recent_evaluations", "deliver_video"]
+DIRECTOR = ["ask_writer", "verify_video", "recent_evaluations", "deliver_video", "ab_variations"]
 VERIFIER = ["semantic_evaluation", "recent_evaluations"]
 CAMERAMAN = ["generate_video", "verify_video"]
 MEDIA_ID = "md_01m80859ych04s657w8zwmqa3t"
@@ -88,6 +88,8 @@ def test_media_and_prompt_are_found_word_for_word(text: str, media: str, prompt:
     [
         ("Please make a video of a wolf", DIRECTOR, "ask_writer"),
         ("Create a short film about two robots dancing", DIRECTOR, "ask_writer"),
+        ("Make two variations of it", DIRECTOR, "ab_variations"),
+        ("Show me variations of the last clip", DIRECTOR, "ab_variations"),
         ('Grade the clip w.mp4, prompt: "a wolf"', DIRECTOR, "verify_video"),
         ("Why did the last clip get that grade?", DIRECTOR, "recent_evaluations"),
         ("hello, who are you?", DIRECTOR, None),
@@ -260,3 +262,10 @@ def test_long_texts_cost_no_more_than_their_length(text: str) -> None:
     ask(user(text), tools=[*DIRECTOR, *VERIFIER])
     compose(text, text)
     assert time.process_time() - began < 30, "CPU seconds; a third of one where it was measured, minutes if quadratic"
+
+
+def test_variations_are_answered_with_the_page_to_choose_on() -> None:
+    made = {"test_id": "t1", "choose": "http://127.0.0.1/choose?a=ev_1", "a": {"id": "ev_1", "grade": "B"}}
+    said = ask(user("two variations please"), *result("ab_variations", made), tools=DIRECTOR)["content"]
+    assert made["choose"] in said
+    assert "grade" not in said, "what the judge thinks would sway the choice"

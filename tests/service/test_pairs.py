@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
+from dqa.agenthost import blocks
 from dqa.config import Settings
 from dqa.ids import new_id
 from dqa.record import EvaluationRecord
@@ -105,3 +107,24 @@ def test_a_named_pair_that_is_none_is_refused(service: RunningService, store: St
     for b, status in ((None, 404), (a, 422), (other, 422), (new_id("ev"), 404), ("../x", 404)):
         asked = {"a": a, "b": b} if b else {"a": a}
         assert service.client.get("/v1/pairs/next", params=asked).status_code == status, b
+
+
+BLOCK = "# mine\nSTUDIO: keep me\nUSER_SELECTIONS: []\n"
+
+
+def test_a_test_is_announced_in_the_block_and_asked_about_under_its_name(service: RunningService, store: Store) -> None:
+    a, b = (graded(store, "varied", smooth) for smooth in (0.4, 0.6))
+    asked = {"block": BLOCK, "a": a, "b": b, "test_id": "test_1"}
+    told = service.client.post("/v1/pairs/block", json=asked).json()
+    block = blocks.parse(told["block"])
+    found = {key: blocks.value(block, key) for key in ("ACTIVE_TEST", "VARIATION_A_ID", "VARIATION_B_ID", "STUDIO")}
+    assert found == {"ACTIVE_TEST": "test_1", "VARIATION_A_ID": a, "VARIATION_B_ID": b, "STUDIO": "keep me"}
+    assert told["block"].startswith(BLOCK), "what others wrote stays as it is"
+    page = httpx.URL(told["choose"])
+    assert (page.path, dict(page.params)["user"]) == ("/choose", "varied")
+    pair = service.client.get("/v1/pairs/next", params=dict(page.params)).json()
+    assert (pair["test_id"], pair["a"]["id"], pair["b"]["id"]) == ("test_1", a, b)
+    choice = {"test_id": pair["test_id"], "a": a, "b": b, "chosen": "b", "user": "varied"}
+    assert service.client.post("/v1/selections", json=choice).status_code == 201
+    for wrong in ({"b": a}, {"b": "ev_00000000000000000000000000"}, {"block": '{"A": [', "test_id": "x"}):
+        assert service.client.post("/v1/pairs/block", json={**asked, **wrong}).status_code in (404, 422)

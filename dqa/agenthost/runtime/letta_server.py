@@ -21,8 +21,9 @@ from dqa.agenthost.runtime.layout import Layout
 from dqa.agenthost.runtime.processes import as_user
 from dqa.errors import UnavailableError
 
-TOOL_TIMEOUT_S = 900
-"""Longest a tool call may take: an evaluation on a CPU takes minutes."""
+TOOL_TIMEOUT_S = 7200
+"""Longest a tool call may take. The Director's waits for a whole turn of the Cameraman, in which ComfyUI may take half an
+hour for a clip; for two variations it waits for two."""
 
 _MIGRATION_PATIENCE_S = 600
 _TOOLS_KEEP = {"PATH", "HOME", "LANG", "LETTA_BASE_URL", "LETTA_SERVER_URL"}

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import secrets
 from typing import Annotated, Literal
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from dqa.agenthost import blocks
 from dqa.errors import DQAError
 from dqa.ids import new_id
 from dqa.record import EvaluationRecord
 from dqa.service import answers
-from dqa.service.context import Service, ServiceDep
+from dqa.service.context import KeyHeader, Service, ServiceDep
 from dqa.service.found import find_media
 from dqa.service.problems import EVERYWHERE, InvalidRequest, NoPair, documented
 from dqa.taste.ask import Pair
@@ -47,6 +49,25 @@ class NextPair(BaseModel):
     why: str = Field(description="why this pair")
 
 
+class TestRequest(BaseModel):
+    """Two evaluations to choose between, and the text of the ab_testing block that shall say so."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    block: str = Field(max_length=2_000_000)
+    a: str = Field(max_length=64)
+    b: str = Field(max_length=64)
+    test_id: str = Field(min_length=1, max_length=200, pattern=r"^[\w.:-]+$")
+
+
+class TestBlock(BaseModel):
+    """The block's text as it should be, the keys that were set in it, and where the user chooses."""
+
+    block: str
+    keys: list[str]
+    choose: str = Field(description="address of the page that asks about these two first")
+
+
 @router.get(
     "/next",
     summary="The pair whose choice would tell most about a user's taste",
@@ -66,6 +87,9 @@ def next_pair(
     ] = None,
     a: Annotated[str | None, Query(max_length=64, description="with `b`: ask about these two evaluations")] = None,
     b: Annotated[str | None, Query(max_length=64)] = None,
+    test_id: Annotated[
+        str | None, Query(max_length=200, pattern=r"^[\w.:-]*$", description="with `a` and `b`: the test's own name")
+    ] = None,
 ) -> NextPair:
     """Of the newest 200 evaluations of the user and profile, two clips of one prompt if there are any.
 
@@ -73,7 +97,7 @@ def next_pair(
     default user. Asking changes nothing, and two calls may name the same pair.
     """
     if a or b:
-        return _named(service, a or "", b or "")
+        return _named(service, a or "", b or "", test_id or None)
     whose = user or service.settings.user
     offered = service.store.asking.pairs(
         whose,
@@ -92,7 +116,29 @@ def next_pair(
     return _asked(one, other, _why(pair))
 
 
-def _named(service: Service, a: str, b: str) -> NextPair:
+@router.post(
+    "/block",
+    summary="Announce a test of two clips in the text of an ab_testing block",
+    response_model=TestBlock,
+    responses=documented(404, 408, 413, 415),
+)
+def announce(asked: TestRequest, service: ServiceDep, key: KeyHeader = None) -> TestBlock:
+    """Stores nothing: the caller writes the text. Keys that are not the test's, comments, order and form stay."""
+    del key
+    pair = _named(service, asked.a, asked.b, asked.test_id)
+    one, other = (service.store.get_record(evaluation) for evaluation in (asked.a, asked.b))
+    test: dict[str, JsonValue] = {
+        "ACTIVE_TEST": pair.test_id,
+        "VARIATIONS": [one.reproduce.media, other.reproduce.media],
+        "VARIATION_A_ID": one.id,
+        "VARIATION_B_ID": other.id,
+    }
+    whose = {"user": one.user, "profile": one.profile, "a": one.id, "b": other.id, "test_id": pair.test_id}
+    choose = f"{service.settings.service_url}/choose?{urlencode(whose)}"
+    return TestBlock(block=blocks.update(asked.block, test), keys=list(test), choose=choose)
+
+
+def _named(service: Service, a: str, b: str, test_id: str | None) -> NextPair:
     """The pair that was asked for by name, if it is one that can be chosen between."""
     for evaluation in (a, b):
         answers.check_id(evaluation)
@@ -103,7 +149,8 @@ def _named(service: Service, a: str, b: str) -> NextPair:
         raise InvalidRequest(
             "the two were judged by different profiles, which are never compared", fix="evaluate both with one"
         )
-    return _asked(one, other, "the two clips that this page was opened for")
+    asked = _asked(one, other, "the two clips that this page was opened for")
+    return asked.model_copy(update={"test_id": test_id}) if test_id else asked
 
 
 def _asked(a: Side, b: Side, why: str) -> NextPair:

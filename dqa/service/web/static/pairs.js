@@ -9,7 +9,7 @@ let coming = null; // a promise of the next pair
 const skipped = []; // pairs that were passed over on this visit, newest last
 
 const address = new URLSearchParams(location.search);
-let named = { a: address.get("a"), b: address.get("b") }; // the pair that this page was opened for comes first
+let named = { a: address.get("a"), b: address.get("b"), test_id: address.get("test_id") }; // the pair that this page was opened for comes first
 
 /**
  * A pair ready to be shown: {test_id, left, sides: [left, right], media: [left, right], why}. `sides` are as on the
