@@ -8,8 +8,9 @@ frames of a playing clip, would be late on a busy machine.
 from __future__ import annotations
 
 import fcntl
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ import pytest
 
 if TYPE_CHECKING:
     from xdist.scheduler.loadscope import LoadScopeScheduling
+
+_LONGEST_S = 1800.0
 
 
 def folder_of(nodeid: str) -> str:
@@ -47,9 +50,24 @@ def turn(folder: Path | None, alone: bool) -> Iterator[None]:
     if folder is None:
         yield
         return
-    with (folder / "turn").open("w") as held:
-        # Whoever waits to be alone keeps the gate, so that the others can't overtake for ever.
-        with (folder / "gate").open("w") as gate:
-            fcntl.flock(gate, fcntl.LOCK_EX)
-            fcntl.flock(held, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+    # Whoever waits to be alone keeps the gate, so that the others can't overtake for ever.
+    with ExitStack() as turns:
+        with _locked(folder / "gate", fcntl.LOCK_EX):
+            turns.enter_context(_locked(folder / "turn", fcntl.LOCK_EX if alone else fcntl.LOCK_SH))
         yield
+
+
+@contextmanager
+def _locked(path: Path, how: int) -> Iterator[None]:
+    """Holds a lock, or goes on without it after longer than any test takes: company is no reason to hang."""
+    end = time.monotonic() + _LONGEST_S
+    with path.open("w") as file:
+        while time.monotonic() < end:
+            with suppress(BlockingIOError):
+                fcntl.flock(file, how | fcntl.LOCK_NB)
+                break
+            time.sleep(0.02)
+        try:
+            yield
+        finally:
+            fcntl.flock(file, fcntl.LOCK_UN)  # closing it would leave it to a child that was forked meanwhile

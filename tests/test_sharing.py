@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -49,6 +51,19 @@ def test_one_of_which_one_is_alone_waits_for_the_other(tmp_path: Path, first: bo
         assert not ran.wait(0.2)
     thread.join(60)
     assert ran.is_set()
+
+
+def test_a_child_that_lives_on_keeps_nobody_waiting(tmp_path: Path) -> None:
+    with turn(tmp_path, alone=False):
+        child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(600,))
+        child.start()
+    try:
+        thread, ran = begin(tmp_path, alone=True)
+        thread.join(60)
+        assert ran.is_set()
+    finally:
+        child.kill()
+        child.join()
 
 
 def test_a_single_process_waits_for_nobody() -> None:

@@ -80,7 +80,7 @@ def test_what_carries_the_marker_is_found_and_nothing_else(tmp_path: Path) -> No
     try:
         wait_for(lambda: {p.pid for p in processes.marked("marker-a")} == {ours.pid})
         assert processes.kill(processes.marked("marker-a")) == []
-        assert ours.wait(10) == -signal.SIGKILL
+        assert ours.wait(60) == -signal.SIGKILL
         assert other.poll() is None
     finally:
         other.kill()

@@ -205,7 +205,7 @@ def test_a_flood_is_told_to_come_back_later_and_others_go_on(service: RunningSer
     assert vote(service, "bystander", "t").status_code == 201
     found = service.client.get("/v1/selections?user=flood&limit=1000").json()["items"]
     assert len(found) == limit
-    wait_until(lambda: service.client.get("/healthz").status_code == 200, 10)
+    wait_until(lambda: service.client.get("/healthz").status_code == 200, 60)
 
 
 def test_replays_with_and_without_a_key_make_nothing_new(service: RunningService) -> None:

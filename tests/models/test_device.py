@@ -82,18 +82,18 @@ def test_a_waiting_training_goes_before_later_evaluations(tmp_path: Path) -> Non
     def train() -> None:
         with device.alone(tmp_path, waits.set):
             got.set()
-            first.wait(10)
+            first.wait(90)
 
     with device.shared(tmp_path, give_up):
         thread = threading.Thread(target=train)
         thread.start()
-        assert waits.wait(5)
+        assert waits.wait(60)
         with pytest.raises(Cancelled), device.shared(tmp_path, give_up):
             pytest.fail("it came after the training asked")
         assert not got.is_set()
-    assert got.wait(5)
+    assert got.wait(60)
     first.set()
-    thread.join(5)
+    thread.join(60)
 
 
 def test_a_state_folder_that_can_not_be_written_locks_nothing(tmp_path: Path) -> None:

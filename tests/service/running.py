@@ -67,7 +67,7 @@ class RunningService:
         return self._reap()
 
     def _reap(self) -> int:
-        code = self.process.wait(30)
+        code = self.process.wait(120)
         if self.process.stdout is not None:
             self.process.stdout.close()
         return code

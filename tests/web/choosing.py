@@ -77,4 +77,4 @@ def until(page: Page, holds: Callable[[], bool], seconds: float = 30) -> None:
 
 def asking(page: Page) -> None:
     """Waits until the page asks for a choice."""
-    page.wait_for_selector('.choose[data-state="asking"]', timeout=20_000)
+    page.wait_for_selector('.choose[data-state="asking"]', timeout=45_000)

@@ -74,7 +74,7 @@ def browser() -> Iterator[Browser]:
 def visit(started: Browser, **options: object) -> Iterator[tuple[Page, Watch]]:
     """A fresh profile with one page; fails when the page complained, or asked anyone but this machine."""
     context = started.new_context(**{"viewport": {"width": 1200, "height": 900}, **options})  # type: ignore[arg-type]
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(45_000)
     watch = Watch()
     watch.listen(context)
     try:
