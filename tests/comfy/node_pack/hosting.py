@@ -74,18 +74,23 @@ def hosted(host: Host) -> Iterator[None]:
                 sys.modules[name] = module
 
 
-def load_pack(folder: Path) -> Any:
-    """Loads a copy of the pack as ComfyUI does: by its path, under a name that is no package's."""
-    copy = folder / "custom_nodes" / "dqa"
-    shutil.copytree(PACK, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    name = str(copy).replace(".", "_x_")
-    spec = importlib.util.spec_from_file_location(name, copy / "__init__.py")
+def load_from(pack: Path) -> Any:
+    """Loads a pack as ComfyUI does: by its path, under a name that is no package's."""
+    name = str(pack).replace(".", "_x_")
+    spec = importlib.util.spec_from_file_location(name, pack / "__init__.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
+
+
+def load_pack(folder: Path) -> Any:
+    """Loads a copy of the pack."""
+    copy = folder / "custom_nodes" / "dqa"
+    shutil.copytree(PACK, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    return load_from(copy)
 
 
 def run(pack: Any, node: str, **inputs: Any) -> dict[str, Any]:

@@ -65,9 +65,16 @@ def test_the_version_and_licence_are_those_of_dqa() -> None:
     assert project["project"]["version"] == dqa.__version__
     assert "comfyui" not in project["project"]["name"].lower()
     assert project["project"]["dependencies"] == []
-    assert project["tool"]["comfy"]["PublisherId"]
     assert project["tool"]["comfy"]["DisplayName"]
+    assert project["tool"]["comfy"]["requires-comfyui"] == ">=0.3.64"
     assert (PACK / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
+
+
+def test_the_registry_gets_no_publisher_that_nobody_registered() -> None:
+    # Who publishes says who they are: see "Publish" in docs/how-to/comfyui-nodes.md.
+    project = tomllib.loads((PACK / "pyproject.toml").read_text(encoding="utf-8"))
+    assert project["tool"]["comfy"]["PublisherId"] == ""
+    assert "urls" not in project["project"]
 
 
 def test_inputs_are_of_old_forms_and_python_has_the_same_defaults(pack: Any) -> None:
