@@ -88,7 +88,7 @@ class RecordingVerifier:
         with make_progress(1, quiet=self._quiet) as progress:
             progress.item(media.name)
             record = self._evaluator.run(media, prompt, evaluation_id=evaluation, progress=progress.stage).record
-            progress.done("no grade" if record.final is None else f"{record.grade} {record.final:.2f}")
+            progress.done("judged")  # the loop tells the grade; those of variations would tell what to choose
         if without_models(record):
             what = f"whether the brief was obeyed can't be judged: {record.channels['semantic'].reason.rstrip('.')}"
             raise ModelUnavailable(what, fix="see dqa doctor, or use another --profile")
