@@ -30,6 +30,7 @@ class ChannelFacts:
         question: the question it answers, in words a user understands.
         needs_prompt: False when the prompt plays no part in the score.
         stills: whether it can judge a single image.
+        by_stills: whether its memory grows with the still frames, so that fewer of them help where memory runs out.
     All channels: range [0, 1], higher is better, deterministic, independent of batch size.
     """
 
@@ -37,6 +38,7 @@ class ChannelFacts:
     question: str
     needs_prompt: bool
     stills: bool
+    by_stills: bool = False
 
 
 class RewardSource(Protocol):

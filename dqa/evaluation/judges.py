@@ -58,7 +58,7 @@ class Judges:
             context, prompt = self._context(name, clip), clip.request.prompt
             components = self._spec(name).components
             with self._pool.ledger.watch(name, components):
-                ladder = Ladder(self._pool, name, components)
+                ladder = Ladder(self._pool, name, components, by_stills=channel.facts.by_stills)
                 result, notes = ladder.ask(lambda seen: channel.evaluate(seen, prompt, context), clip.observation)
             clip.notes += notes
             if self._pool.ledger.exact:

@@ -26,7 +26,7 @@ FEWER: tuple[int, ...] = (4, 2, 1)
 """Frames that are still looked at, step by step; channels look at eight."""
 
 _BY_STILLS: tuple[ChannelName, ...] = ("semantic", "spatial", "visionreward")
-"""Channels whose memory grows with the still frames; the benchmark goes through its frames in batches."""
+"""Channels whose memory grows with the still frames; of the benchmark only a backend that asks questions of them."""
 
 
 @runtime_checkable
@@ -56,10 +56,14 @@ class Ladder:
         pool: whose components give way.
         name: of the channel.
         components: ids of what it uses.
+        by_stills: its backend's memory grows with the still frames, whatever the channel's otherwise does.
     """
 
-    def __init__(self, pool: ModelPool, name: ChannelName, components: Sequence[str]) -> None:
+    def __init__(
+        self, pool: ModelPool, name: ChannelName, components: Sequence[str], *, by_stills: bool = False
+    ) -> None:
         self._pool, self._name, self._components = pool, name, tuple(components)
+        self._by_stills = by_stills or name in _BY_STILLS
 
     def ask(self, ask: Ask, observation: Observation) -> tuple[ChannelResult, list[str]]:
         """The channel's answer and what had to be done for it, in words for the record.
@@ -86,7 +90,7 @@ class Ladder:
         while self._smaller():
             yield _as_it_is(observation)
         for most in FEWER:
-            if self._name in _BY_STILLS and len(observation.stills) > most:
+            if self._by_stills and len(observation.stills) > most:
                 notes[:] = [
                     f"{self._name} looked at {most} of {len(observation.stills)} frames, since memory ran out: "
                     "its score may differ from one with all frames"

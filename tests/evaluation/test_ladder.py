@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dqa.channels.benchmark.asked.channel import AskedBenchmark
 from dqa.config import Settings
 from dqa.errors import InsufficientMemory
 from dqa.evaluation.ladder import Reducible, ran_out, thinned
@@ -96,6 +99,15 @@ def test_the_benchmark_does_not_look_at_fewer_stills_in_vain(tmp_path: Path) -> 
     assert len(asked) == 3  # as it is, and two smaller batches
 
 
+def test_a_benchmark_that_asks_looks_at_fewer_frames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert AskedBenchmark.facts.by_stills
+    monkeypatch.setattr(fakes.Benchmark, "facts", replace(fakes.Benchmark.facts, by_stills=True))
+    fakes.TROUBLE.append(lambda name, _, clip: name == "benchmark" and len(clip.stills) > 2)
+    record = judged(tmp_path)
+    assert record.channels["benchmark"].raw["stills"] == 2
+    assert any(f"looked at 2 of {WHOLE} frames" in note for note in told(record, "benchmark"))
+
+
 def test_what_counts_as_out_of_memory() -> None:
     assert ran_out(torch.OutOfMemoryError("CUDA out of memory"))
     assert ran_out(InsufficientMemory("the model ran out", fix=""))
@@ -118,6 +130,7 @@ def test_fewer_frames_are_even_and_keep_the_representative_one(count: int, most:
 
 def test_the_real_models_can_take_less() -> None:
     class Tower(ImageTower):
+        def parts(self) -> Sequence[torch.nn.Module]: ...  # type: ignore[empty-body]
         def prepare(self, images: Sequence[Any], antialias: bool) -> torch.Tensor: ...  # type: ignore[empty-body]
         def features(self, prepared: torch.Tensor) -> torch.Tensor: ...  # type: ignore[empty-body]
         @property

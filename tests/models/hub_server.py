@@ -30,6 +30,7 @@ class Hub:
         gated: ids that are given to nobody.
         swapped: (id, file) -> bytes served in place of those it states.
         broken: (id, file) -> after how many bytes the connection breaks, once.
+        stalled: (id, file) -> after how many bytes nothing more comes, once, until ``go_on`` is set.
         served: (id, file, first byte) of every file request that was answered.
         asked: how many requests came, of any kind.
     """
@@ -41,6 +42,8 @@ class Hub:
     gated: set[str] = field(default_factory=set)
     swapped: dict[tuple[str, str], bytes] = field(default_factory=dict)
     broken: dict[tuple[str, str], int] = field(default_factory=dict)
+    stalled: dict[tuple[str, str], int] = field(default_factory=dict)
+    go_on: threading.Event = field(default_factory=threading.Event)
     served: list[tuple[str, str, int]] = field(default_factory=list)
     asked: int = 0
 
@@ -118,10 +121,17 @@ class _Answers(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command == "HEAD":
             return
-        upto = None
+        upto = stop = None
         if which is not None:
             self.hub.served.append((*which, first))
             upto = self.hub.broken.pop(which, None)
+            stop = self.hub.stalled.pop(which, None)
+        if stop is not None:
+            self.wfile.write(content[first:stop])
+            self.wfile.flush()
+            self.hub.go_on.wait(120)
+            self.close_connection = True
+            return
         self.wfile.write(content[first:upto])
         if upto is not None:
             self.close_connection = True

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -99,10 +105,83 @@ def test_a_broken_connection_goes_on_where_it_broke(
     monkeypatch.setattr("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 4096)
     hub.broken[NAME, "model.safetensors"] = 10_000
     locked = pull(home)
-    starts = [first for _, name, first in hub.served if name == "model.safetensors"]
-    assert starts[0] == 0
-    assert starts[1:] == [8192], "whole chunks are kept"
+    assert starts(hub) == [0, 8192], "whole chunks are kept"
     assert locked.files["model.safetensors"].size == (model / "model.safetensors").stat().st_size
+
+
+PULL = """
+import sys
+from pathlib import Path
+from huggingface_hub import constants
+constants.DOWNLOAD_CHUNK_SIZE = 4096
+from dqa.models.hub.pull import fetch, order
+from tests.models.test_hub import wanted
+home = Path(sys.argv[1])
+fetch(order(wanted(), home), home)
+"""
+
+
+def killed_midway(hub: Hub, tmp_path: Path, home: Path) -> Path:
+    """The file that a pull leaves which is killed once the server stopped sending half way."""
+    cache, name = tmp_path / "cache", (NAME, "model.safetensors")
+    hub.stalled[name] = 40_000
+    there = {**os.environ, "HF_ENDPOINT": hub.url, "HF_HUB_CACHE": str(cache), "HF_HUB_OFFLINE": "0"}
+    with subprocess.Popen([sys.executable, "-c", PULL, str(home)], env=there, cwd=Path(__file__).parents[2]) as child:
+        while not (parts := [p for p in cache.glob("models--*/blobs/*.incomplete") if p.stat().st_size > 16_384]):
+            assert child.poll() is None, "it ended before it was killed"
+            time.sleep(0.05)
+        child.kill()
+    hub.go_on.set()
+    assert child.returncode == -signal.SIGKILL
+    (part,) = parts
+    return part
+
+
+def starts(hub: Hub) -> list[int]:
+    return [first for _, name, first in hub.served if name == "model.safetensors"]
+
+
+@pytest.mark.timeout(120)
+def test_a_pull_that_was_killed_goes_on_from_its_last_byte(hub: Hub, model: Path, tmp_path: Path, home: Path) -> None:
+    part = killed_midway(hub, tmp_path, home)
+    there, whole = part.stat().st_size, (model / "model.safetensors").read_bytes()
+    assert lock.find(wanted(), home) is None
+    assert order(wanted(), home).missing == len(whole) - there
+    assert pull(home).files["model.safetensors"].sha256 == hashlib.sha256(whole).hexdigest()
+    assert starts(hub) == [0, there]
+    assert weights(tmp_path).read_bytes() == whole
+    assert not part.exists()
+
+
+def partial(model: Path, tmp_path: Path) -> Path:
+    """Where the bytes of a pull under way gather."""
+    blobs = tmp_path / "cache" / f"models--{NAME.replace('/', '--')}" / "blobs"
+    blobs.mkdir(parents=True)
+    return blobs / f"{hashlib.sha256((model / 'model.safetensors').read_bytes()).hexdigest()}.dqa.incomplete"
+
+
+@pytest.mark.parametrize(("more", "begins"), [(-5000, [0]), (1, [])], ids=["damaged", "too-long"])
+def test_what_a_pull_left_that_is_not_the_hubs_is_begun_anew(
+    more: int, begins: list[int], hub: Hub, model: Path, tmp_path: Path, home: Path
+) -> None:
+    whole = (model / "model.safetensors").read_bytes()
+    left = bytes(len(whole) + more)
+    partial(model, tmp_path).write_bytes(left)
+    pull(home)
+    assert weights(tmp_path).read_bytes() == whole
+    assert starts(hub) == ([len(left), *begins] if begins else [0])
+
+
+def test_what_is_left_of_an_older_version_is_no_part_of_the_new_one(
+    hub: Hub, model: Path, tmp_path: Path, home: Path
+) -> None:
+    left = partial(model, tmp_path)
+    left.write_bytes((model / "model.safetensors").read_bytes()[:5000])
+    newer = save_vfm(tmp_path / "newer", seed=5)
+    hub.publish(NAME, newer)
+    pull(home)
+    assert starts(hub) == [0]
+    assert weights(tmp_path).read_bytes() == (newer / "model.safetensors").read_bytes()
 
 
 def test_what_an_interrupted_pull_had_whole_is_not_fetched_again(

@@ -107,6 +107,25 @@ def test_json_by_a_schema_and_none_for_what_is_no_object() -> None:
     assert len(broken.requests) == 2
 
 
+@pytest.mark.parametrize("said", [None, '```json\n{"answer": "yes"}\n```'])
+def test_a_server_that_refuses_probabilities_and_schemas_is_asked_in_words(said: str | None) -> None:
+    vlm = ScriptedVlm(refused=frozenset({"logprobs", "json_schema", "json_object"}), content=said)
+    with serving(vlm) as url:
+        answers = EndpointModel(url, "m").ask([GREY], ["a fox?", "a cat?"])
+    assert [a is not None and (a.log_odds > 0, a.soft) for a in answers] == [(True, False)] * 2
+    assert len(vlm.requests) == 5, "what it refused once is not asked for again"
+
+
+def test_a_refusal_after_probabilities_were_told_is_a_refusal() -> None:
+    vlm = ScriptedVlm()
+    with serving(vlm) as url:
+        model = EndpointModel(url, "m")
+        assert model.ask([GREY], ["a fox?"])[0] is not None
+        vlm.refused = frozenset({"logprobs"})
+        with pytest.raises(UnavailableError, match="takes images"):
+            model.ask([GREY], ["a cat?"])
+
+
 def test_a_busy_server_is_asked_again() -> None:
     vlm = ScriptedVlm(statuses=[429, 503])
     with serving(vlm) as url:
@@ -132,7 +151,7 @@ def test_a_wrong_key_or_model_is_said_and_the_key_is_not() -> None:
         assert EndpointModel(url, "m", "right").ask([GREY], ["a?"])[0] is not None
     with serving(ScriptedVlm()) as url, pytest.raises(UnavailableError, match="has no model m"):
         EndpointModel(url + "/nothing-here", "m").ask([GREY], ["a?"])
-    with serving(ScriptedVlm(statuses=[400])) as url, pytest.raises(UnavailableError, match="takes images"):
+    with serving(ScriptedVlm(statuses=[400] * 9)) as url, pytest.raises(UnavailableError, match="takes images"):
         EndpointModel(url, "m").ask([GREY], ["a?"])
 
 

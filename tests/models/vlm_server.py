@@ -27,6 +27,7 @@ class ScriptedVlm:
         p_yes: question -> P(yes) that the token probabilities tell.
         logprobs: whether it tells token probabilities at all (Ollama once did not).
         content: what it says instead of the right thing, when asked for JSON.
+        refused: what it answers 400 to: ``logprobs``, or a type of ``response_format``.
         statuses: answered first, one a request, before it behaves.
         key: the bearer token it wants.
     """
@@ -34,6 +35,7 @@ class ScriptedVlm:
     p_yes: P = lambda _question: 0.8
     logprobs: bool = True
     content: str | None = None
+    refused: frozenset[str] = frozenset()
     statuses: list[int] = field(default_factory=list)
     key: str | None = None
     tokens: tuple[str, str] = ("Yes", "No")
@@ -46,10 +48,12 @@ class ScriptedVlm:
         if self.statuses:
             return PlainTextResponse("busy", self.statuses.pop(0), headers={"Retry-After": "0"})
         self.requests.append(body)
+        if {"logprobs" if body.get("logprobs") else "", body.get("response_format", {}).get("type")} & self.refused:
+            return PlainTextResponse("unknown field", 400)
         question = body["messages"][-1]["content"][-1]["text"]
         p = self.p_yes(question)
         choice: dict[str, Any] = {"index": 0, "finish_reason": "length"}
-        if "response_format" in body:
+        if "response_format" in body or "JSON object" in question:
             said = self.content if self.content is not None else json.dumps({"answer": "yes" if p > 0.5 else "no"})
             choice["message"] = {"role": "assistant", "content": said}
         else:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from dqa.errors import ModelUnavailable
+from dqa.models.hub import resume
 from dqa.models.hub.files import Tell
 
 
@@ -66,21 +67,21 @@ def listing(hub: str, revision: str | None) -> Listing:
     return Listing(str(info.sha), licence if isinstance(licence, str) else None, found)
 
 
-def download(hub: str, commit: str, name: str, tell: Tell, *, again: bool) -> Path:
+def download(hub: str, commit: str, name: str, tell: Tell) -> Path:
     """Fetches one file into the hub's cache, or finds it there.
 
-    Where the connection breaks, the client goes on from the byte it had, a few times.
-
-    Args:
-        again: even if the cache has it.
+    Where the connection breaks, the client goes on from the byte it had, a few times; where the process ends, the next
+    one does (:mod:`dqa.models.hub.resume`).
 
     Raises:
-        ModelUnavailable: it can't be had; what was complete before stays.
+        ModelUnavailable: it can't be had; what has come of it stays for the next try.
     """
     from huggingface_hub import hf_hub_download
 
     with _said(hub, commit):
-        path = hf_hub_download(hub, name, revision=commit, force_download=again, tqdm_class=_bar(name, tell))
+        if cached(hub, commit, name) is None:
+            resume.bring(cache_folder(), hub, commit, name, _bar(name, tell))
+        path = hf_hub_download(hub, name, revision=commit, tqdm_class=_bar(name, tell))
     return Path(path)
 
 
@@ -143,7 +144,7 @@ def _said(hub: str, revision: str | None) -> Generator[None]:
     except errors.HfHubHTTPError as error:
         raise _refused(at, error.response.status_code) from None
     except (httpx2.HTTPError, errors.LocalEntryNotFoundError):
-        fix = "check the network (HF_ENDPOINT, HTTPS_PROXY), then pull again: files that are complete are kept"
+        fix = "check the network (HF_ENDPOINT, HTTPS_PROXY), then pull again: it goes on where it was"
         raise _unavailable(f"the hub can't be reached for {hub}, or broke off", fix) from None
     except OSError as error:
         raise _local(at, error) from None

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from dqa.errors import ModelUnavailable
-from dqa.models.hub import client, lock
+from dqa.models.hub import client, lock, resume
 from dqa.models.hub.choice import WEIGHTS, chosen, pickles
 from dqa.models.hub.client import RemoteFile
 from dqa.models.hub.files import Tell, digest, git_blob, nothing
@@ -63,7 +63,7 @@ def order(component: Component, home: Path) -> Order:
             raise _refused(component, f"the hub now has another {file.name} under the same revision")
     if gone := sorted(set(known) - {file.name for file in files}):
         raise _refused(component, f"the hub no longer has {gone[0]} under the same revision")
-    missing = sum(file.size for file in files if not _there(hub, found.commit, file))
+    missing = sum(_missing(hub, found.commit, file) for file in files)
     return Order(component, found.commit, files, missing, known, found.licence)
 
 
@@ -129,9 +129,11 @@ def _known(component: Component, locked: lock.Locked | None) -> dict[str, str]:
     return known | ({WEIGHTS: component.sha256} if component.sha256 else {})
 
 
-def _there(hub: str, commit: str, file: RemoteFile) -> bool:
+def _missing(hub: str, commit: str, file: RemoteFile) -> int:
     path = client.cached(hub, commit, file.name)
-    return path is not None and path.stat().st_size == file.size
+    if path is not None and path.stat().st_size == file.size:
+        return 0
+    return max(0, file.size - resume.begun(client.cache_folder(), hub, file.sha256 or file.blob))
 
 
 def _file(wanted: Order, file: RemoteFile, tell: Tell) -> FilePin:
@@ -140,7 +142,9 @@ def _file(wanted: Order, file: RemoteFile, tell: Tell) -> FilePin:
     path = client.cached(hub, wanted.commit, file.name)
     found = digest(path, tell) if path is not None else None
     if path is None or _wrong(wanted, file, path, found):
-        path = client.download(hub, wanted.commit, file.name, tell, again=path is not None)
+        if path is not None:
+            _forget(path)
+        path = client.download(hub, wanted.commit, file.name, tell)
         found = digest(path)
         if said := _wrong(wanted, file, path, found):
             _forget(path)
@@ -161,7 +165,7 @@ def _wrong(wanted: Order, file: RemoteFile, path: Path, found: str | None) -> st
 
 
 def _forget(path: Path) -> None:
-    """Takes a file that was just fetched, and is another than it should be, out of the cache."""
+    """Takes a file that is another than it should be out of the cache."""
     path.resolve().unlink(missing_ok=True)
     path.unlink(missing_ok=True)
 

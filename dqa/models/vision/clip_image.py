@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from dqa.clip.frame import Image
 from dqa.models.checkpoint import load_model, read_config
@@ -21,6 +21,11 @@ class ClipTower(ImageTower):
 
     Which activation it has (OpenAI's weights: QuickGELU) is in the model's configuration.
     """
+
+    def parts(self) -> Iterable[nn.Module]:
+        """Patches, blocks, projection."""
+        seen = self.model.vision_model
+        return seen.embeddings, *seen.encoder.layers, self.model.visual_projection
 
     def prepare(self, images: Sequence[Image], antialias: bool) -> Tensor:
         """The shorter side scaled to the model's, bicubic, and the central square of that (vbench/utils.py)."""
@@ -51,7 +56,9 @@ def load(component: Component, folder: Path, device: str) -> ClipTower:
     ignored = {"_keys_to_ignore_on_load_unexpected": [r"^text_", r"^logit_scale$", r"position_ids$"]}
     kind = type("ImageSide", (transformers.CLIPVisionModelWithProjection,), ignored)
     model = load_model(component, kind, folder, device, {"config": _config(component, folder)})
-    return ClipTower(model, identity(component, folder))
+    tower = ClipTower(model, identity(component, folder))
+    tower.stream(folder)
+    return tower
 
 
 def _config(component: Component, folder: Path) -> Any:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from dqa.clip.frame import Image
@@ -30,6 +30,11 @@ _KINDS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
 
 class DinoTower(ImageTower):
     """The normed class token of the last layer (Caron et al., ICCV 2021; VBench's subject_consistency)."""
+
+    def parts(self) -> Iterable[nn.Module]:
+        """Patches and blocks, which ViT holds itself and DINOv2 in an encoder."""
+        blocks = self.model.layers if self.model.config.model_type == "vit" else self.model.encoder.layer
+        return self.model.embeddings, *blocks
 
     def prepare(self, images: Sequence[Image], antialias: bool) -> Tensor:
         """The shorter side scaled to 224, bilinear, ImageNet's mean and deviation (vbench/utils.py dino_transform)."""
@@ -81,4 +86,6 @@ def load(component: Component, folder: Path, device: str) -> DinoTower:
     model = load_model(component, getattr(transformers, kind), folder, device, options)
     if config.model_type == "vit":
         model.embeddings.interpolate_pos_encoding = partial(positions, model.embeddings)
-    return DinoTower(model, identity(component, folder))
+    tower = DinoTower(model, identity(component, folder))
+    tower.stream(folder)
+    return tower

@@ -1,18 +1,20 @@
-"""What image towers share: pictures in, unit vectors out, one at a time on a CPU."""
+"""What image towers share: pictures in, unit vectors out, each image by itself on a CPU."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from dqa.clip.frame import Image
 from dqa.models.residency.copies import Copies
 from dqa.models.roles import Vectors
+from dqa.models.vision.streamed import stream
 from dqa.record import ModelIdentity
 
 
@@ -24,7 +26,7 @@ class ImageTower(ABC):
         identity: how a record names it, where that says more than the profile.
 
     Attributes:
-        batch: images of one size that go through together on a GPU.
+        batch: images of one size that go through together on a GPU, or block by block on a CPU.
         full_batch: that while there is memory.
     """
 
@@ -35,6 +37,16 @@ class ImageTower(ABC):
         self.identity = identity
         self.batch = self.full_batch
         self._copies = Copies(model)
+        self._streamed = False
+
+    def stream(self, folder: Path) -> None:
+        """On a CPU, has each block's weights in memory only while it works (:mod:`dqa.models.vision.streamed`).
+
+        Args:
+            folder: where the model was loaded from.
+        """
+        if self.model.device.type == "cpu":
+            self._streamed = stream(self.model, self.parts(), folder)
 
     def to(self, device: str) -> None:
         """Moves the weights."""
@@ -46,6 +58,10 @@ class ImageTower(ABC):
             return False
         self.batch //= 2
         return True
+
+    @abstractmethod
+    def parts(self) -> Iterable[nn.Module]:
+        """The modules with most of the weights and every product over them; each maps n rows to n rows."""
 
     @abstractmethod
     def prepare(self, images: Sequence[Image], antialias: bool) -> Tensor:
@@ -63,12 +79,12 @@ class ImageTower(ABC):
     def vectors(self, images: Sequence[Image], *, antialias: bool) -> Tensor:
         """As :meth:`encode`, as a tensor; without ``antialias`` from the very pixels that VBench's models see.
 
-        On a CPU images go through one by one: nothing is gained by more, and a row's last bit then depends on its image
-        alone. On a GPU 16 of one size go together.
+        On a CPU each image goes through every block by itself: nothing is gained by more, and a row's last bit then
+        depends on its image alone. On a GPU 16 of one size go together.
         """
         if not images:
             return torch.empty(0, self.width)
-        rows = [self.features(self.prepare(some, antialias)).float().cpu() for some in self._batches(images)]
+        rows = [self.features(self._prepared(some, antialias)).float().cpu() for some in self._batches(images)]
         return functional.normalize(torch.cat(rows), dim=-1, p=2)
 
     @property
@@ -76,8 +92,13 @@ class ImageTower(ABC):
     def width(self) -> int:
         """d, the length of a vector."""
 
+    def _prepared(self, images: Sequence[Image], antialias: bool) -> Tensor:
+        """One by one: frames of full size in float32 are larger than what becomes of them."""
+        return torch.cat([self.prepare([image], antialias) for image in images])
+
     def _batches(self, images: Sequence[Image]) -> Iterator[list[Image]]:
-        most = 1 if self.model.device.type == "cpu" else self.batch
+        alone = self.model.device.type == "cpu" and not self._streamed
+        most = 1 if alone else self.batch
         batch: list[Image] = []
         for image in images:
             if batch and (len(batch) == most or image.shape != batch[0].shape):

@@ -1,8 +1,9 @@
 """Any server with OpenAI's chat interface that takes images: vLLM, Ollama, llama.cpp, a hosted one.
 
 Answers are read from the probabilities of the first token where the server gives them (``logprobs``); else the word it
-states is taken, as JSON by a schema, and said to be only that. The images come first in every request and the question
-last, so that a server that keeps prefixes computes the images once for all questions on a clip.
+states is taken, as JSON by a schema, and said to be only that. A server that refuses one of these is asked without it:
+no token probabilities, JSON without a schema, then the schema in words alone. The images come first in every request
+and the question last, so that a server that keeps prefixes computes the images once for all questions on a clip.
 """
 
 from __future__ import annotations
@@ -41,7 +42,13 @@ _STATED = 2.2
 
 _TOP = 20
 _AT_ONCE = 4
+_MISFITS = (400, 415, 422, 501)
+"""What servers answer to a part of a request that they don't know; also to images, where a model takes none."""
 _LONGEST_PAUSE_S = 30.0
+
+
+class _Misfit(UnavailableError):
+    """The request has a part that the server does not take."""
 
 
 class EndpointModel:
@@ -68,6 +75,7 @@ class EndpointModel:
         self._max_side = max_side
         self._patience_s = patience_s
         self._soft: bool | None = None
+        self._form = 0
         self._url = url.rstrip("/")
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
 
@@ -103,14 +111,24 @@ class EndpointModel:
 
     def _yes_no(self, http: httpx.Client, pictures: list[dict[str, Any]], question: str) -> YesNo | None:
         if self._soft is not False:
-            choice = self._chat(http, pictures, question, {"max_tokens": 1, "logprobs": True, "top_logprobs": _TOP})
-            tokens = _first_tokens(choice)
+            tokens = self._tokens(http, pictures, question)
             self._soft = self._soft or bool(tokens)
             if tokens:
                 odds = log_odds(tokens)
                 return None if odds is None else YesNo(odds, soft=True)
             log.info("the endpoint tells no token probabilities; stated words are taken", model=self.model)
         return self._stated(http, pictures, question)
+
+    def _tokens(self, http: httpx.Client, pictures: list[dict[str, Any]], question: str) -> list[tuple[str, float]]:
+        """The likeliest first tokens; none where the server tells none, or refuses to be asked for them."""
+        asked = {"max_tokens": 1, "logprobs": True, "top_logprobs": _TOP}
+        try:
+            return _first_tokens(self._chat(http, pictures, question, asked))
+        except _Misfit:
+            if self._soft:  # it has told them before, so that this is about something else
+                raise
+            self._soft = False
+            return []
 
     def _stated(self, http: httpx.Client, pictures: list[dict[str, Any]], question: str) -> YesNo | None:
         found = self._object(http, pictures, question, _YES_NO, 20)
@@ -126,15 +144,31 @@ class EndpointModel:
         schema: Mapping[str, Any],
         most: int,
     ) -> dict[str, Any] | None:
-        shape = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema, "strict": True}}
         asked = f"{instruction}\nAnswer with one JSON object by this schema: {json.dumps(schema)}"
-        choice = self._chat(http, pictures, asked, {"max_tokens": most, "response_format": shape})
+        choice = self._formed(http, pictures, asked, schema, most)
         content = (choice.get("message") or {}).get("content")
-        try:
-            data = json.loads(content) if isinstance(content, str) else None
-        except (ValueError, RecursionError):
-            return None
-        return cast("dict[str, Any]", data) if isinstance(data, dict) else None
+        return _read(content) if isinstance(content, str) else None
+
+    def _formed(
+        self, http: httpx.Client, pictures: list[dict[str, Any]], asked: str, schema: Mapping[str, Any], most: int
+    ) -> dict[str, Any]:
+        """A completion in the strictest form that the server takes; which one that is, is kept."""
+        strict = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema, "strict": True}}
+        forms: list[dict[str, Any]] = [
+            {"response_format": strict}, {"response_format": {"type": "json_object"}}, {},
+        ]  # fmt: skip
+        for number in range(self._form, len(forms)):
+            try:
+                choice = self._chat(http, pictures, asked, {"max_tokens": most, **forms[number]})
+            except _Misfit:
+                if number == len(forms) - 1:
+                    raise
+                continue
+            if number > self._form:
+                log.info("the endpoint refuses the schema; it is asked for in words", model=self.model)
+                self._form = number
+            return choice
+        raise AssertionError("there is always a last form")
 
     def _chat(
         self, http: httpx.Client, pictures: list[dict[str, Any]], text: str, more: Mapping[str, Any]
@@ -201,9 +235,8 @@ def _answered(answer: httpx.Response, model: str) -> dict[str, Any]:
         raise UnavailableError(f"the endpoint has no model {model}", fix="check DQA_VLM_MODEL and DQA_VLM_URL")
     if not answer.is_success:
         # What it says may repeat the request, and with it the prompt or a key: the code is enough.
-        raise UnavailableError(
-            f"the endpoint refuses the request ({answer.status_code})", fix="use a model that takes images"
-        )
+        kind = _Misfit if answer.status_code in _MISFITS else UnavailableError
+        raise kind(f"the endpoint refuses the request ({answer.status_code})", fix="use a model that takes images")
     try:
         data = answer.json()
     except ValueError:
@@ -211,6 +244,16 @@ def _answered(answer: httpx.Response, model: str) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise UnavailableError("the endpoint's answer is not JSON", fix="check DQA_VLM_URL: it ends in /v1")
     return cast("dict[str, Any]", data)
+
+
+def _read(content: str) -> dict[str, Any] | None:
+    """The one JSON object of an answer; a server that is held to no schema may put it between fences."""
+    fenced = content.strip().removeprefix("```json").removeprefix("```").removesuffix("```")
+    try:
+        data = json.loads(fenced)
+    except (ValueError, RecursionError):
+        return None
+    return cast("dict[str, Any]", data) if isinstance(data, dict) else None
 
 
 def _first_tokens(choice: Mapping[str, Any]) -> list[tuple[str, float]]:

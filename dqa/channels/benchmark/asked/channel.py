@@ -50,6 +50,7 @@ class AskedBenchmark:
         question="Does the clip meet technical standards, and do people, things and events hold together?",
         needs_prompt=True,
         stills=True,
+        by_stills=True,
     )
 
     def __init__(self, *, pool: ModelPool, components: tuple[str, ...], base: str, **arguments: Any) -> None:

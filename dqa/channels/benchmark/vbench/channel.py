@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 import structlog
+import torch
 
 from dqa.channels.benchmark.channel import folded
 from dqa.channels.benchmark.vbench.dimensions import OWN, PARITY
@@ -15,7 +16,7 @@ from dqa.channels.benchmark.vbench.replay import Replay
 from dqa.channels.benchmark.vbench.view import LIKENESS, VBenchView
 from dqa.channels.benchmark.view import Finding, Likeness, View
 from dqa.channels.contract import ChannelFacts, EvaluationContext
-from dqa.errors import Cancelled, DQAError
+from dqa.errors import Cancelled, DQAError, InsufficientMemory
 from dqa.measure.observation import Observation
 from dqa.models.pool import ModelPool
 from dqa.prompt.parse import Prompt
@@ -94,10 +95,13 @@ class VBenchBenchmark:
 
 
 def guarded(name: str, measure: Callable[[], Finding]) -> Finding:
-    """What ``measure`` finds; a model that is missing, or a fault, costs this dimension alone."""
+    """What ``measure`` finds; a model that is missing, or a fault, costs this dimension alone.
+
+    Memory that runs out is not its fault: that goes up, so that less is tried at once.
+    """
     try:
         return measure()
-    except Cancelled:
+    except (Cancelled, InsufficientMemory, MemoryError, torch.OutOfMemoryError):
         raise
     except DQAError as error:
         return Finding(None, None, error.public(), status="unavailable")
