@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from dqa.channels.benchmark.dimensions import DIMENSIONS
 from dqa.channels.benchmark.vbench.channel import VBenchBenchmark
@@ -15,6 +16,7 @@ from dqa.channels.benchmark.vbench.leaderboard import QUALITY
 from dqa.channels.contract import EvaluationContext
 from dqa.channels.registry import build_channel
 from dqa.clip.frame import Image
+from dqa.errors import InsufficientMemory
 from dqa.measure.observation import Observation
 from dqa.measure.observe import observe
 from dqa.models.pool import ModelPool
@@ -184,6 +186,18 @@ def test_a_fault_in_one_dimension_spares_the_others(
     found = judge(models, clip)
     assert dimensions(found)["aesthetic_quality"].status == "failed"
     assert found.status == "ok"
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("full"), InsufficientMemory("full", fix="")])
+def test_memory_that_runs_out_goes_up_so_that_less_is_tried(
+    error: Exception, models: ModelPool, clip: Observation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("dqa.channels.benchmark.vbench.channel.OWN", {"aesthetic_quality": full})
+    with pytest.raises(type(error)):
+        judge(models, clip)
 
 
 def test_too_many_components_are_refused(models: ModelPool) -> None:
