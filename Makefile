@@ -31,6 +31,7 @@ test-fast: setup
 	$(BIN)/python -m pytest -n $(WORKERS) -m 'not slow'
 
 test-gpu: setup
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[gpu]'
 	$(BIN)/python -m pytest -m gpu
 
 check: setup

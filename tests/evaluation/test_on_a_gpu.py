@@ -1,16 +1,22 @@
-"""The reference card's figures: an 8B in NF4, CLIP and DINO of random weights, resident in 24 GB."""
+"""The reference card's figures: an 8B in NF4, CLIP, DINO, RAFT and VBench's others, resident in 24 GB; DPO in 18."""
 
 from __future__ import annotations
 
+import math
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+import transformers
 
 from benchmarks import residency
 from dqa.models.residency.copies import Copies
 from dqa.models.residency.meter import CudaMeter
+from dqa.taste.heavy.config import Finished
+from tests.taste.heavy import tiny
+from tests.taste.heavy.conftest import run_here
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +41,53 @@ def test_a_warm_evaluation_takes_10_s_and_a_quarter_of_one_that_reloads(figures:
     assert figures["shelved"]["warm_s"] < figures["reloading"]["warm_s"]
 
 
+EIGHT_B = {
+    "hidden_size": 4096, "intermediate_size": 12288, "num_hidden_layers": 36, "num_attention_heads": 32,
+    "num_key_value_heads": 8, "vocab_size": 151936,
+}  # fmt: skip
+TINY = {**EIGHT_B, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
+TINY |= {"num_key_value_heads": 2, "vocab_size": 400}
+
+
+def dpo(folder: Path, shape: dict[str, int], device: str, long: int, **how: object) -> Finished:
+    """Some steps of DPO on pairs ``long`` times the usual length, with a language model of random weights."""
+    base = tiny.save_tiny_model(folder / "base")
+    (base / "model.safetensors").unlink()
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.bfloat16)
+    try:
+        with torch.device(device):
+            config = transformers.LlamaConfig(**shape, bos_token_id=0, eos_token_id=1, tie_word_embeddings=False)
+            transformers.LlamaForCausalLM(config).save_pretrained(base, max_shard_size="2GB")
+    finally:
+        torch.set_default_dtype(before)
+    if device == "cuda":
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+    pairs = tuple(
+        pair.model_copy(update={"chosen": " ".join([pair.chosen] * long), "rejected": " ".join([pair.rejected] * long)})
+        for pair in tiny.examples(12)
+    )
+    recipe = tiny.quick(base, rank=16, batch=2, accumulation=2, min_steps=2, max_steps=2, evaluations=1, **how)
+    return run_here(tiny.request(folder / "scratch", recipe, train=pairs, held_out=pairs[:4])).finished
+
+
+@pytest.mark.gpu
+@pytest.mark.slow
+def test_qlora_dpo_of_an_8b_peaks_at_18_gb(tmp_path: Path) -> None:
+    pytest.importorskip("bitsandbytes")
+    done = dpo(tmp_path, EIGHT_B, "cuda", 20, quantise="nf4", accelerator="none")
+    assert done.base["nf4"] is True
+    assert int(str(done.base["parameters"])) > 7e9
+    assert torch.cuda.max_memory_allocated() / 2**30 <= 18
+
+
+def test_the_same_training_of_a_tiny_model_on_the_cpu(tmp_path: Path) -> None:
+    done = dpo(tmp_path, TINY, "cpu", 2, accelerator="none")
+    assert done.loss is not None
+    assert math.isfinite(done.loss)
+
+
 @pytest.mark.gpu
 def test_weights_leave_the_device_and_come_back_the_same() -> None:
     torch.manual_seed(0)
@@ -47,6 +100,16 @@ def test_weights_leave_the_device_and_come_back_the_same() -> None:
     assert model[0].weight.is_pinned()
     copies.to("cuda")
     assert torch.equal(model(given).cpu(), before)
+
+
+def test_the_same_course_with_tiny_models_on_the_cpu() -> None:
+    found = residency.measure("cpu", 8, 1)
+    assert found["resident"]["phases"] == ["evaluation"]
+    assert len(found["reloading"]["phases"]) > 1
+    for way in ("resident", "reloading"):
+        assert set(found[way]["peak_gb"]) == set(found[way]["phases"])
+        assert all(peak > 0 for peak in found[way]["peak_gb"].values())
+    assert found["ratio"] > 0
 
 
 def test_without_one_the_benchmark_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
