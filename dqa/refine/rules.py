@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from dqa.prompt import check_prompt
 from dqa.refine.ports import WriteRequest
 from dqa.refine.wording import MOVES, SMOOTH, missing_in, phrases_for, subject_of, together
@@ -12,8 +14,8 @@ _MOST_PHRASES, _MOST_NAMES, _LONGEST_NAME = 4, 4, 60
 class RuleWriter:
     """Writes the same prompt for the same request.
 
-    What the last verdict did not find moves to the front; a phrase stands at the end for what verdicts found weak, the
-    newest finding first. What helped once is kept: advice of earlier verdicts stays worked in.
+    What verdicts did not find moves to the front, and a phrase stands at the end for what they found weak, the newest
+    finding first. What was worked in stays: it may be what helped.
     """
 
     name = "rules"
@@ -23,13 +25,13 @@ class RuleWriter:
         subject = subject_of(check_prompt(request.brief))
         if not any(character.isalnum() for character in subject):
             subject = request.brief.strip()
-        missing = [name[:_LONGEST_NAME] for name in missing_in("; ".join(request.advice))][:_MOST_NAMES]
-        return check_prompt(together(dict.fromkeys(missing), subject, _phrases(request)))
+        newest_first = ["; ".join(tried.advice) for tried in reversed(request.tried)]
+        names = dict.fromkeys(name[:_LONGEST_NAME] for advice in newest_first for name in missing_in(advice))
+        return check_prompt(together(list(names)[:_MOST_NAMES], subject, _phrases(newest_first)))
 
 
-def _phrases(request: WriteRequest) -> list[str]:
-    newest_first = [phrase for tried in reversed(request.tried) for phrase in phrases_for("; ".join(tried.advice))]
-    phrases = list(dict.fromkeys(newest_first))
+def _phrases(newest_first: Sequence[str]) -> list[str]:
+    phrases = list(dict.fromkeys(phrase for advice in newest_first for phrase in phrases_for(advice)))
     if MOVES in phrases and SMOOTH in phrases:  # opposite advice of two verdicts: the newer one counts
         phrases.remove(max(MOVES, SMOOTH, key=phrases.index))
     return phrases[:_MOST_PHRASES]

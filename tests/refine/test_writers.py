@@ -40,7 +40,7 @@ def request(*tried: Sequence[str], brief: str = BRIEF, standards: Standards | No
         ([[JITTER]], f"{BRIEF}, {SMOOTH}"),
         ([[MOTION_LOW]], f"{BRIEF}, {MOVES}"),
         ([[JITTER], [LOST]], f"moonlit forest, {BRIEF}, {SMOOTH}"),
-        ([[LOST], [JITTER]], f"{BRIEF}, {SMOOTH}"),
+        ([[LOST], [JITTER]], f"moonlit forest, {BRIEF}, {SMOOTH}"),
         ([[JITTER], [MOTION_LOW]], f"{BRIEF}, {MOVES}"),
         ([[MOTION_LOW], [JITTER]], f"{BRIEF}, {SMOOTH}"),
         ([[LOST, JITTER]] * 3, f"moonlit forest, {BRIEF}, {SMOOTH}"),
