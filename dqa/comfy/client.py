@@ -74,7 +74,7 @@ class Comfy:
     Every method raises ``ServiceUnavailable`` when the server does not answer for that long.
     """
 
-    def __init__(self, url: str, *, patience_s: float = 120.0, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(self, url: str, *, patience_s: float = 300.0, transport: httpx.BaseTransport | None = None) -> None:
         self.url = url.rstrip("/")
         self._patience_s = patience_s
         self._http = httpx.Client(base_url=self.url, timeout=httpx.Timeout(30.0, connect=5.0), transport=transport)
@@ -229,10 +229,10 @@ class Comfy:
         missing_since: float | None = None
         pause, asked_again = _POLL_S, False
         while time.monotonic() < until:
-            entry = self._history(name, until)
+            entry = self._history(name, until, tell)
             if entry is not None:
                 return _finished(name, entry, body["prompt"])
-            place = self._place(name, until)
+            place = self._place(name, until, tell)
             now = time.monotonic()
             missing_since = None if place is not None else missing_since or now
             if missing_since is not None and now - missing_since > _FORGOTTEN_S:
@@ -248,28 +248,36 @@ class Comfy:
     def _knows(self, name: str) -> bool:
         return self._history(name) is not None or self._place(name) is not None
 
-    def _history(self, name: str, busy_until: float = 0.0) -> dict[str, Any] | None:
-        entry = _json(self._ask("GET", f"/history/{name}", busy_until=busy_until)).get(name)
+    def _history(self, name: str, busy_until: float = 0.0, tell: Progress | None = None) -> dict[str, Any] | None:
+        entry = _json(self._ask("GET", f"/history/{name}", busy_until=busy_until, tell=tell)).get(name)
         status = entry.get("status") if isinstance(entry, dict) else None
         done = isinstance(status, dict) and (status.get("completed") or status.get("status_str") == "error")
         return cast("dict[str, Any]", entry) if done else None
 
-    def _place(self, name: str, busy_until: float = 0.0) -> int | None:
+    def _place(self, name: str, busy_until: float = 0.0, tell: Progress | None = None) -> int | None:
         """0 while it runs, 1 for the next in the queue and so on; None when it is in neither."""
-        queue = _json(self._ask("GET", "/queue", busy_until=busy_until))
+        queue = _json(self._ask("GET", "/queue", busy_until=busy_until, tell=tell))
         if any(name == item[1] for item in queue.get("queue_running") or ()):
             return 0
         waiting = sorted(queue.get("queue_pending") or (), key=lambda item: item[0])
         return next((n for n, item in enumerate(waiting, 1) if item[1] == name), None)
 
     def _ask(
-        self, method: str, path: str, *, busy_until: float = 0.0, patience_s: float | None = None, **more: Any
+        self,
+        method: str,
+        path: str,
+        *,
+        busy_until: float = 0.0,
+        patience_s: float | None = None,
+        tell: Progress | None = None,
+        **more: Any,
     ) -> httpx.Response:
         """One request, repeated while the server can't be reached; only for those that may be repeated.
 
         Args:
             busy_until: till when a server that takes the connection and says nothing is waited for: it is at work.
             patience_s: how long one that is gone is waited for.
+            tell: told that it is.
         """
         until = time.monotonic() + (self._patience_s if patience_s is None else patience_s)
         while True:
@@ -282,6 +290,7 @@ class Comfy:
                 self._pause(max(until, busy_until))
             except httpx.HTTPError:
                 self._pause(until)
+            (tell or _silent)("waiting for ComfyUI to answer", None)
 
     def _pause(self, until: float) -> None:
         if time.monotonic() > until:

@@ -224,9 +224,11 @@ class Odd(httpx.HTTPTransport):
 
 def test_a_server_that_is_too_busy_to_answer_is_not_gone(server: StandIn) -> None:
     busy = Odd("GET", "/history", [httpx.ReadTimeout("busy")] * 3)
+    told: list[str] = []
     with serving(server) as url, Comfy(url, patience_s=0.1, transport=busy) as comfy:
-        assert len(comfy.run(GRAPH).files) == 1
+        assert len(comfy.run(GRAPH, progress=lambda stage, _: told.append(stage)).files) == 1
     assert busy.answers == []
+    assert told.count("waiting for ComfyUI to answer") == 3
 
 
 @pytest.mark.parametrize("kind", [("POST", "/prompt"), ("GET", "/history"), ("GET", "/queue")])
