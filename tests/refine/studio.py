@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,14 +26,25 @@ ADVICE = {0.3: (LOST, JITTER), 0.45: (JITTER,)}
 
 @dataclass
 class Studio(standin.StandIn):
-    """Gives out the next clip for each new prompt and seed. ``asked``: what it was asked for, in order."""
+    """Gives out the next clip for each new prompt and seed.
 
+    Attributes:
+        asked: what it was asked for, in order.
+        held_after: clips after which it makes no more until this is None.
+    """
+
+    held_after: int | None = None
     asked: list[tuple[str, int]] = field(default_factory=list)
     clips: tuple[str, ...] = tuple(FINALS)
 
     def _refuse(self, graph: Any) -> dict[str, Any] | None:
         del graph
         return None
+
+    async def _execute(self, job: dict[str, Any]) -> None:
+        while self.held_after is not None and len(self.asked) >= self.held_after:
+            await asyncio.sleep(0.01)
+        await super()._execute(job)
 
     def _make(self, job: dict[str, Any]) -> dict[str, Any]:
         graph = job["graph"]

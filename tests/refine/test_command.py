@@ -124,7 +124,7 @@ def test_variations_wait_on_the_choose_page(dqa: Dqa, url: str, studio: Studio, 
 def test_killed_it_goes_on_to_the_same_result(dqa: Dqa, tmp_path: Path, home: Path) -> None:
     with serving(Studio(seconds=0.01)) as url:
         whole = json.loads(dqa(*command(url, tmp_path / "whole"))[1])
-    studio = Studio(seconds=0.4)
+    studio = Studio(seconds=0.01, held_after=1)
     with serving(studio) as url:
         full = [str(word) for word in command(url, tmp_path / "cut")]
         child = subprocess.Popen(
@@ -136,7 +136,7 @@ def test_killed_it_goes_on_to_the_same_result(dqa: Dqa, tmp_path: Path, home: Pa
             time.sleep(0.02)
         child.send_signal(signal.SIGKILL)
         assert child.wait() == -signal.SIGKILL, "it was to be killed before it was done"
-        studio.seconds = 0.01
+        studio.held_after = None
         code, out, err = dqa(*full)
     assert code == 0, err
     assert plain(json.loads(out)) == plain(whole)
