@@ -141,7 +141,6 @@ def starts(hub: Hub) -> list[int]:
     return [first for _, name, first in hub.served if name == "model.safetensors"]
 
 
-@pytest.mark.timeout(120)
 def test_a_pull_that_was_killed_goes_on_from_its_last_byte(hub: Hub, model: Path, tmp_path: Path, home: Path) -> None:
     part = killed_midway(hub, tmp_path, home)
     there, whole = part.stat().st_size, (model / "model.safetensors").read_bytes()
