@@ -43,6 +43,7 @@ from dqa.service.routes import (
     pages,
     pairs,
     predictions,
+    refinement_page,
     refinements,
     selections,
     styles,
@@ -105,6 +106,7 @@ def create_app(settings: Settings, *, limits: HttpLimits | None = None, evaluato
         pages,
         evaluation_pages,
         taste_page,
+        refinement_page,
         assets,
         login,
     ):

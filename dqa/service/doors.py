@@ -8,7 +8,7 @@ from urllib.parse import urlencode, urlsplit
 LOGIN = "/login"
 HOME = "/choose"
 
-_PAGE = re.compile(r"/(?:choose|taste|evaluations(?:/\w{1,64})?)?", re.ASCII)
+_PAGE = re.compile(r"/(?:choose|taste|refinements|evaluations(?:/\w{1,64})?)?", re.ASCII)
 _ASSET = re.compile(r"/assets/[\w.-]{1,64}", re.ASCII)
 _PRINTABLE = re.compile(r"[!-\[\]-~]{1,2000}", re.ASCII)
 

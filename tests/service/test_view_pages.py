@@ -30,10 +30,11 @@ def pages(judged: str) -> list[str]:
         "/taste",
         "/evaluations?q=%3Cscript%3E&grade=F",
         "/taste?user=%3Cb%3E",
+        "/refinements?user=%3Cb%3E",
     ]
 
 
-@pytest.mark.parametrize("number", range(5))
+@pytest.mark.parametrize("number", range(6))
 def test_pages_hold_no_script_or_style_of_their_own(service: RunningService, judged: str, number: int) -> None:
     answer = service.client.get(pages(judged)[number])
     assert answer.status_code == 200
@@ -83,7 +84,7 @@ def test_an_empty_filter_is_none(service: RunningService, judged: str) -> None:
 
 def test_with_a_token_nobody_looks_without_it(tmp_path: Any) -> None:
     with running(tmp_path, token="s3cret-token-of-the-service") as service:
-        for path in ("/evaluations", "/taste", "/evaluations/ev_1"):
+        for path in ("/evaluations", "/taste", "/refinements", "/evaluations/ev_1"):
             answer = httpx.get(f"{service.url}{path}")
             assert answer.status_code in (303, 401)
             assert "Taste of" not in answer.text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -9,17 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dqa.errors import Conflict, InputError, RecordNotFound
-from dqa.ids import new_id
 from dqa.store import Store
 from dqa.store.keys import IdempotencyKey
 from dqa.store.refinement_figures import Run, figures
+
+NUMBERS = itertools.count()  # ids sort by time only if they are not of one millisecond
 
 
 def refined(user: str = "mira", outcome: str = "accepted", cycles: int = 1, **more: Any) -> dict[str, Any]:
     tried = [{"attempt": n + 1, "prompt": "a wolf", "evaluation": f"ev_{n}", "grade": "B"} for n in range(cycles)]
     return {
         "schema": "dqa.refinement/1",
-        "id": new_id("rf"),
+        "id": f"rf_{next(NUMBERS):026}",
         "created": "2026-01-01T00:00:00.000Z",
         "brief": f"a wolf for {user}",
         "user": user,

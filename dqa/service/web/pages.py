@@ -28,6 +28,7 @@ _SECTIONS = (
     ("choose", "Choose", "/choose"),
     ("taste", "Taste", "/taste"),
     ("evaluations", "Evaluations", "/evaluations"),
+    ("refinements", "Refinements", "/refinements"),
 )
 
 _templates = templates(
@@ -74,7 +75,8 @@ def page(
     Args:
         template: a file that extends ``base.html``.
         viewer: who looks at it; None before there is anybody (no navigation then).
-        section: the part of the navigation it belongs to: ``choose``, ``taste`` or ``evaluations``.
+        section: the part of the navigation it belongs to: ``choose``, ``taste``, ``evaluations`` or
+            ``refinements``.
         status: the HTTP status.
         values: what the template shows; text is escaped.
     """
