@@ -188,7 +188,10 @@ def test_invented_scores_in_the_arguments_don_t_reach_the_verdict(deployment: De
 def test_the_director_refines_with_the_advice_and_stops_at_the_limit(deployment: Deployment) -> None:
     standards = deployment.block("quality_standards")
     deployment.write("quality_standards", blocks.update(standards, {"MIN_ACCEPTABLE_GRADE": "A", "MAX_RETRIES": 1}))
-    turn = deployment.say("director", "Make a video of a panda drinking coffee in a cafe")
+    # Clips of this very prompt are in the folder: they are graded well below A, and not left to a person to look at.
+    (row,) = [row for row in ROWS if row["file"] == "wan21_07_base.mp4"]
+    brief = f"Make a video of {row['prompt']}"
+    turn = deployment.say("director", brief)
     deployment.write("quality_standards", standards)
     decisions = [json.loads(m.text)["decision"] for m in turn.returns("decide_next")]
     assert decisions == ["refine", "deliver"]
@@ -202,7 +205,7 @@ def test_the_director_refines_with_the_advice_and_stops_at_the_limit(deployment:
     assert [cycle["evaluation"] for cycle in run["cycles"]] == [shot["id"] for shot in shots]
     assert (run["outcome"], run["best"]) == (delivered["outcome"], delivered["id"])
     assert run["outcome"] in ("exhausted", "review")
-    assert run["brief"] == "Make a video of a panda drinking coffee in a cafe"
+    assert run["brief"] == brief
 
 
 def test_the_director_has_two_variations_made_and_names_the_page_to_choose_on(deployment: Deployment) -> None:
