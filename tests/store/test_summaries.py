@@ -17,7 +17,7 @@ from dqa.store import Store
 from dqa.store.engine import create, reading, writing
 from dqa.store.migrate import alembic_config, migrate
 from dqa.store.summaries import SHOWN_CHARACTERS, Wanted
-from dqa.store.tables import summaries
+from dqa.store.tables import generations, refinements, summaries
 from dqa.testing import scripted_record
 
 
@@ -97,7 +97,8 @@ def test_records_from_before_are_listed_after_the_upgrade(store: Store, settings
     rows = store.list_summaries(1000, Wanted())
     engine = create(settings.database)
     with writing(engine) as connection:
-        summaries.drop(connection)
+        for later in (summaries, refinements, generations):
+            later.drop(connection)
         config = alembic_config()
         config.attributes["connection"] = connection
         command.stamp(config, "0003", purge=True)
