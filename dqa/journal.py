@@ -79,6 +79,10 @@ class Journal:
             )
         self.events.append(dict(event))
 
+    def newest(self, *kinds: str) -> dict[str, Any] | None:
+        """The last event of one of these kinds; None when there is none."""
+        return next((event for event in reversed(self.events) if event["event"] in kinds), None)
+
     def _lock(self) -> None:
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -6,7 +6,6 @@ generated again.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +19,7 @@ from dqa.calibrate.reference import Reference
 from dqa.calibrate.view import View
 from dqa.errors import InputError
 from dqa.journal import Journal
+from dqa.making import made_once
 
 Tell = Callable[[str], None]
 """Told of every step, in a line."""
@@ -92,7 +92,8 @@ def climb_on(run: Run, journal: Journal, tell: Tell) -> Outcome:
     outcome = Outcome(reason, climb, seeds)
     if reason == "target":
         _try_seeds(run, journal, outcome, tell)
-    if journal.events[-1].get("event") != "stop":
+    last = journal.newest("edit", "step", "stop")
+    if last is None or last["event"] != "stop":
         journal.write({"event": "stop", "reason": reason, "best_iter": outcome.best.number})
     return outcome
 
@@ -109,8 +110,8 @@ def _replay(run: Run, journal: Journal) -> tuple[Climb, list[Step]]:
 
 def _pending(journal: Journal) -> Mapping[str, Any] | None:
     """The edit that was decided and not yet judged."""
-    last = journal.events[-1]
-    return last if last["event"] == "edit" and last["phase"] == _SEARCH else None
+    last = journal.newest("edit", "step")
+    return last if last is not None and last["event"] == "edit" and last["phase"] == _SEARCH else None
 
 
 def _decide(run: Run, journal: Journal, climb: Climb) -> Mapping[str, Any] | None:
@@ -158,7 +159,7 @@ def _count(journal: Journal) -> int:
 
 
 def _search(run: Run, journal: Journal, climb: Climb, edit: Mapping[str, Any], tell: Tell) -> None:
-    step = _judged(run, edit)
+    step = _judged(run, journal, edit)
     if climb.best is None:
         _check_judged(step)
     kept = climb.take(step)
@@ -176,9 +177,14 @@ def _check_judged(step: Step) -> None:
         raise InputError(f"no axis of the first picture could be judged: {why}", fix="begin with another --prompt")
 
 
-def _judged(run: Run, edit: Mapping[str, Any]) -> Step:
+def _judged(run: Run, journal: Journal, edit: Mapping[str, Any]) -> Step:
     """The picture of an edit, generated unless it is there, and compared."""
-    file = _generated(run, edit)
+
+    def make(name: str) -> Path:
+        return run.generator.make(edit["new"], run.negative, edit["seed"], target, name)
+
+    target = run.folder / f"iter_{edit['iter']:03}"
+    file = made_once(journal, run.name, target, make)
     compared = run.judge.compare(run.reference, run.look(file).observation)
     return Step(
         number=edit["iter"],
@@ -193,26 +199,16 @@ def _judged(run: Run, edit: Mapping[str, Any]) -> Step:
     )
 
 
-def _generated(run: Run, edit: Mapping[str, Any]) -> Path:
-    stem = f"iter_{edit['iter']:03}"
-    there = sorted(path for path in run.folder.glob(f"{stem}.*") if path.is_file())
-    if there:
-        return there[0]
-    name = str(uuid.uuid5(uuid.NAMESPACE_URL, f"dqa:{run.name}:{stem}"))
-    return run.generator.make(edit["new"], run.negative, edit["seed"], run.folder / stem, name)
-
-
 def _try_seeds(run: Run, journal: Journal, outcome: Outcome, tell: Tell) -> None:
     """The best prompt under the seeds after the frozen one: whether the gain is the prompt's or the seed's."""
     if run.seed is None:
         return
     best = outcome.best
     for seed in range(run.seed + 1 + len(outcome.seeds), run.seed + 1 + run.vary):
-        last = journal.events[-1]
-        edit: Mapping[str, Any] = last
-        if not (last["event"] == "edit" and last["phase"] == _SEEDS):
+        edit: Mapping[str, Any] | None = journal.newest("edit", "step")
+        if edit is None or edit["event"] != "edit" or edit["phase"] != _SEEDS:
             edit = _log_edit(journal, _SEEDS, _count(journal), ((), ()), best.prompt, best.prompt, seed)
-        step = _judged(run, edit)
+        step = _judged(run, journal, edit)
         outcome.seeds.append(step)
         journal.write(step_event(step, outcome.climb, kept=False, phase=_SEEDS))
         tell(f"seed {seed}: overall {outcome.climb.standing(step).overall:.3f}")

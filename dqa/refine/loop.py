@@ -7,15 +7,15 @@ generated again, and a verdict that was kept is not made again.
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from dqa.errors import DQAError, InputError
+from dqa.errors import InputError
 from dqa.ids import new_id
 from dqa.journal import Journal
+from dqa.making import made_once
 from dqa.prompt import check_prompt
 from dqa.record import EvaluationRecord
 from dqa.refine.ports import Generator, Tried, Verifier, Writer, WriteRequest
@@ -112,7 +112,12 @@ def seed_of(base: int | None, number: int) -> int | None:
 
 def judged(run: Run, journal: Journal, step: Mapping[str, Any]) -> tuple[Cycle, str]:
     """The clip of a step, generated unless it is there, with its verdict; or why there is none."""
-    file = _generated(run, journal, step)
+
+    def make(name: str) -> Path:
+        return run.generator.make(step["prompt"], run.negative, step["seed"], target, name)
+
+    target = run.folder / step["stem"]
+    file = made_once(journal, run.id, target, make)
     cycle = Cycle(
         attempt=step["attempt"],
         prompt=step["prompt"],
@@ -154,7 +159,7 @@ def step_event(run: Run, kind: str, number: int, prompt: str, seed: int | None, 
 
 def _pending(journal: Journal) -> Mapping[str, Any] | None:
     """The prompt that was written, and has no verdict yet."""
-    last = next((event for event in reversed(journal.events) if event["event"] in ("prompt", "cycle")), None)
+    last = journal.newest("prompt", "cycle")
     return last if last is not None and last["event"] == "prompt" else None
 
 
@@ -165,22 +170,6 @@ def _decide(run: Run, journal: Journal, cycles: Sequence[Cycle]) -> Mapping[str,
     event = step_event(run, "prompt", number, prompt, seed_of(run.seed, len(cycles)), f"attempt_{number:02}")
     journal.write(event)
     return event
-
-
-def _generated(run: Run, journal: Journal, step: Mapping[str, Any]) -> Path:
-    stem: str = step["stem"]
-    there = sorted(path for path in run.folder.glob(f"{stem}.*") if path.is_file())
-    if there:
-        return there[0]
-    # After a kill the generator is asked for the run that it may be at; after a failure for another one, since it
-    # remembers runs that failed.
-    failures = sum(event["event"] == "not made" and event["stem"] == stem for event in journal.events)
-    name = str(uuid.uuid5(uuid.NAMESPACE_URL, f"dqa:{run.id}:{stem}:{failures}"))
-    try:
-        return run.generator.make(step["prompt"], run.negative, step["seed"], run.folder / stem, name)
-    except DQAError as error:
-        journal.write({"event": "not made", "stem": stem, "why": error.public()})
-        raise
 
 
 def _of(record: EvaluationRecord) -> dict[str, Any]:

@@ -202,6 +202,18 @@ def test_a_picture_that_is_there_is_not_generated_again(tmp_path: Path) -> None:
     assert len(again.made) == 2  # of four pictures two were there
 
 
+def test_where_the_generator_failed_it_goes_on_and_asks_anew(tmp_path: Path) -> None:
+    whole = climbed(tmp_path / "whole", World(), seed=7, vary=2)
+    world = World(failing=frozenset({1, 3, 4, 8}))
+    for _ in world.failing:
+        with pytest.raises(UnavailableError):
+            climbed(tmp_path / "cut", world, seed=7, vary=2)
+    outcome = climbed(tmp_path / "cut", world, seed=7, vary=2)
+    assert steps(tmp_path / "cut") == steps(tmp_path / "whole")
+    assert (outcome.reason, outcome.best) == (whole.reason, whole.best)
+    assert len(set(world.names)) == len(world.names), "what failed under an id is not asked for under it again"
+
+
 def test_limits_may_change_from_call_to_call(tmp_path: Path) -> None:
     assert climbed(tmp_path, World(), Rules(max_iters=1)).reason == "max_iters"
     world = World()

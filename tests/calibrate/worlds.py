@@ -16,6 +16,7 @@ from dqa.calibrate.loop import Outcome, Run, climb_on
 from dqa.calibrate.reference import Reference
 from dqa.calibrate.rules import RuleEditor
 from dqa.calibrate.verdicts import Judged, Verdict
+from dqa.errors import ServiceUnavailable
 from dqa.journal import Journal
 from dqa.record import ModelIdentity
 
@@ -38,16 +39,22 @@ class World:
         otherwise: the verdict without them, an axis; None for no verdict.
         spoils: words -> the axis that they turn into a mismatch.
         tampers: words that make the picture hold text for the judge.
+        failing: by their number from 1, the requests that fail.
     """
 
     obeyed: Mapping[str, str] = field(default_factory=lambda: OBEYED)
     otherwise: Mapping[str, Verdict | None] = field(default_factory=dict[str, "Verdict | None"])
     spoils: Mapping[str, str] = field(default_factory=dict[str, str])
     tampers: str = "\0"
+    failing: frozenset[int] = frozenset()
+    names: list[str | None] = field(default_factory=list["str | None"])
     made: list[tuple[str, int | None]] = field(default_factory=list[tuple[str, "int | None"]])
     identity: ModelIdentity = field(default_factory=lambda: ModelIdentity(id="world", licence="none"))
 
     def make(self, prompt: str, negative: str | None, seed: int | None, target: Path, name: str | None = None) -> Path:
+        self.names.append(name)
+        if len(self.names) in self.failing:
+            raise ServiceUnavailable("the generator is gone", fix="start it")
         self.made.append((prompt, seed))
         file = target.with_name(target.name + ".txt")
         file.write_text(prompt)

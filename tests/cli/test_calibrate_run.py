@@ -10,7 +10,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from tests.calibrate.pictures import RED, YELLOW, save, scene
 from tests.comfy.standin import serving
 from tests.models.vlm_server import ScriptedVlm
 from tests.models.vlm_server import serving as serving_vlm
+from tests.sources import Sources
 
 WORKFLOW = str(Path(__file__).parents[1] / "data" / "workflows" / "fake_t2i_vanilla_api.json")
 WRONG = "a small white square on a blue background"
@@ -91,19 +91,6 @@ def test_a_run_leaves_its_log_pictures_result_and_page(
     assert len(painter.prompts) == len(steps)
 
 
-class Sources(HTMLParser):
-    """Everything a page would load or run."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: list[tuple[str, str]] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found += [(tag, (value or "")[:5]) for name, value in attrs if name in ("src", "href")]
-        assert tag not in ("script", "iframe", "link")
-        assert not any(name.startswith("on") for name, _ in attrs)
-
-
 def check_page(text: str) -> None:
     page = Sources()
     page.feed(text)
@@ -145,7 +132,7 @@ def test_killed_it_goes_on_to_the_same_result(
     with serving(Painter(seconds=0.01)) as url:
         assert run(command(reference, url, tmp_path / "whole", "--prompt", WRONG)) == 0
     whole = json.loads(capsys.readouterr().out)
-    painter = Painter(seconds=0.4)
+    painter = Painter(seconds=0.01, held_after=2)
     environ = {**os.environ, "DQA_HOME": str(tmp_path / "other home")}
     with serving(painter) as url:
         arguments = command(reference, url, tmp_path / "cut", "--prompt", WRONG)
@@ -158,7 +145,7 @@ def test_killed_it_goes_on_to_the_same_result(
             time.sleep(0.02)
         process.send_signal(signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL, "it was to be killed before it was done"
-        painter.seconds = 0.01
+        painter.held_after = None
         assert run([*arguments, "--home", str(tmp_path / "other home")]) == 0
     again = json.loads(capsys.readouterr().out)
     paths = {"log", "report"}

@@ -47,6 +47,7 @@ class StandIn:
         missing_model: a checkpoint name that is not in the list.
         broken_output: an output node that fails validation while others pass (HTTP 200 with node_errors).
         forget: prompts are forgotten once, as by a restart.
+        held_after: files after which it makes no more until this is None.
     """
 
     seconds: float = 0.05
@@ -68,6 +69,7 @@ class StandIn:
     interrupted: set[str] = field(default_factory=set)
     sockets: dict[str, WebSocket] = field(default_factory=dict)
     counter: int = 0
+    held_after: int | None = None
 
     async def post_prompt(self, request: Request) -> Response:
         try:
@@ -131,6 +133,8 @@ class StandIn:
                 self.running = None
 
     async def _execute(self, job: dict[str, Any]) -> None:
+        while self.held_after is not None and self.counter >= self.held_after:
+            await asyncio.sleep(0.01)
         key = hashlib.sha256(json.dumps(job["graph"], sort_keys=True).encode()).hexdigest()
         cached = key in self.cache and not self.fail
         messages: list[list[Any]] = []

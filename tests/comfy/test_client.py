@@ -168,7 +168,7 @@ def test_a_run_that_takes_too_long_is_taken_off_the_server_and_no_other(server: 
     server.seconds = 30
     with pytest.raises(TookTooLong):
         comfy.run(GRAPH, timeout_s=0.5)
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while server.running and time.monotonic() < until:
         time.sleep(0.05)
     assert server.running is None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,10 +29,8 @@ class Studio(standin.StandIn):
 
     Attributes:
         asked: what it was asked for, in order.
-        held_after: clips after which it makes no more until this is None.
     """
 
-    held_after: int | None = None
     asked: list[tuple[str, int]] = field(default_factory=list)
     clips: tuple[str, ...] = tuple(FINALS)
 
@@ -41,15 +38,11 @@ class Studio(standin.StandIn):
         del graph
         return None
 
-    async def _execute(self, job: dict[str, Any]) -> None:
-        while self.held_after is not None and len(self.asked) >= self.held_after:
-            await asyncio.sleep(0.01)
-        await super()._execute(job)
-
     def _make(self, job: dict[str, Any]) -> dict[str, Any]:
         graph = job["graph"]
         self.asked.append((graph["6"]["inputs"]["text"], graph["3"]["inputs"]["seed"]))
-        name = f"clip_{len(self.asked):05}_.mp4"
+        self.counter += 1
+        name = f"clip_{self.counter:05}_.mp4"
         self.files[name] = (CLIPS / f"{self.clips[(len(self.asked) - 1) % len(self.clips)]}.mp4").read_bytes()
         return {"9": {"images": [{"filename": name, "subfolder": "", "type": "output"}], "animated": [True]}}
 

@@ -22,8 +22,8 @@ from dqa.agenthost.runtime.processes import as_user
 from dqa.errors import UnavailableError
 
 TOOL_TIMEOUT_S = 7200
-"""Longest a tool call may take. The Director's waits for a whole turn of the Cameraman, in which ComfyUI may take half an
-hour for a clip; for two variations it waits for two."""
+"""Longest a tool call may take. The Director's waits for a whole turn of the Cameraman, in which ComfyUI may take half
+an hour for a clip; for two variations it waits for two."""
 
 _MIGRATION_PATIENCE_S = 600
 _TOOLS_KEEP = {"PATH", "HOME", "LANG", "LETTA_BASE_URL", "LETTA_SERVER_URL"}
