@@ -66,6 +66,10 @@ class Settings(BaseModel):
     vlm_url: str | None = Field(None, description="vision-language model's endpoint, to /v1 (profile remote-vlm)")
     vlm_model: str | None = Field(None, description="the name that endpoint knows the model by")
     vlm_key: SecretStr | None = Field(None, description="its key, where it wants one")
+    vlm_frames: Literal["images", "video"] = Field(
+        "images",
+        description="how that endpoint is shown several frames: as images, or as one video (vLLM's video/jpeg)",
+    )
     vlm_folder: Path | None = Field(
         None,
         description="folder of a local vision-language model; default the profile's in the hub cache",

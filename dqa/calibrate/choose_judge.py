@@ -24,10 +24,7 @@ def judge_for(settings: Settings, axes: Axes, pool: ModelPool | None = None) -> 
         return MeasuredJudge(axes)
     pool = pool or ModelPool(profile, settings.home, settings)
     model = pool.get(component.id)
-    identity = pool.identity(component.id)
-    if settings.vlm_model is not None and component.loader in ENDPOINTS:
-        identity = identity.model_copy(update={"id": settings.vlm_model})
-    return VlmJudge(axes, model, identity)
+    return VlmJudge(axes, model, pool.identity(component.id))
 
 
 def _vlm(profile: Profile) -> Component | None:

@@ -61,7 +61,7 @@ def test_the_score_is_vqascore_in_log_odds(vlm: ScriptedVlm, judge: Judge) -> No
     assert result.raw["log_odds"] == pytest.approx(math.log(0.9 / 0.1))
     assert result.raw["soft"] is True
     assert result.model is not None
-    assert result.model.id == "vlm-endpoint"
+    assert result.model.id == "scripted"
 
 
 def test_atoms_explain_which_part_is_not_found(vlm: ScriptedVlm, judge: Judge) -> None:

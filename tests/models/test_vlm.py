@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -65,6 +66,40 @@ def test_answers_come_in_the_order_of_the_questions_with_the_images_first() -> N
     assert head == "data:image/jpeg;base64"
     assert Image.open(io.BytesIO(base64.b64decode(data))).size == (64, 48)
     assert (vlm.requests[0]["temperature"], vlm.requests[0]["max_tokens"], vlm.requests[0]["model"]) == (0, 1, "m")
+
+
+def test_frames_go_as_one_video_where_that_is_wanted() -> None:
+    vlm = ScriptedVlm()
+    frames = [np.full((48, 64, 3), level, np.uint8) for level in (10, 120, 230)]
+    with serving(vlm) as url:
+        endpoint = EndpointModel(url, "m", as_video=True)
+        endpoint.ask(frames, ["a"])
+        endpoint.ask(frames[:1], ["a"])
+        endpoint.ask([frames[0], np.zeros((64, 48, 3), np.uint8)], ["a"])
+    sent = [body["messages"][1]["content"] for body in vlm.requests]
+    assert [[part["type"] for part in content] for content in sent] == [
+        ["video_url", "text"],
+        ["image_url", "text"],  # one picture is no video
+        ["image_url", "image_url", "text"],  # nor are pictures of two sizes: a reference beside a clip
+    ]
+    head, *parts = sent[0][0]["video_url"]["url"].split(",")
+    assert head == "data:video/jpeg;base64"
+    pictures = [Image.open(io.BytesIO(base64.b64decode(part))) for part in parts]
+    assert [(picture.size, round(float(np.asarray(picture).mean()), -1)) for picture in pictures] == [
+        ((64, 48), 10), ((64, 48), 120), ((64, 48), 230),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("frames", "revision"), [("images", None), ("video", "frames as one video")])
+def test_records_name_the_endpoints_model_and_how_it_was_shown_the_frames(frames: str, revision: str | None) -> None:
+    settings = Settings(home=Path("x"), vlm_url="http://127.0.0.1:9/v1", vlm_model="Qwen/Q", vlm_frames=frames)
+    pool = ModelPool(load_profile("remote-vlm"), settings.home, settings)
+    assert pool.identity("vlm-endpoint").id == "vlm-endpoint"
+    pool.get("vlm-endpoint")
+    identity = pool.identity("vlm-endpoint")
+    assert (identity.id, identity.revision) == ("Qwen/Q", revision)
+    assert identity.licence == "the endpoint's model's own"
+    assert identity.weakness is not None
 
 
 def test_large_images_are_scaled_down() -> None:

@@ -4,6 +4,10 @@ Answers are read from the probabilities of the first token where the server give
 states is taken, as JSON by a schema, and said to be only that. A server that refuses one of these is asked without it:
 no token probabilities, JSON without a schema, then the schema in words alone. The images come first in every request
 and the question last, so that a server that keeps prefixes computes the images once for all questions on a clip.
+
+Frames go as images, which every such server takes, or as one video (``video/jpeg``: the JPEGs of the frames, base64,
+between commas; vLLM's form), which lets a model that was trained on video use its own handling of time. It is always
+the frames that we chose, never the file: the server's sampling would show the judge other frames than the record names.
 """
 
 from __future__ import annotations
@@ -28,6 +32,7 @@ from dqa.models.profiles import Component
 from dqa.models.roles import YesNo
 from dqa.models.vlm.safety import SYSTEM
 from dqa.models.vlm.surface import log_odds, side
+from dqa.record import ModelIdentity
 
 log = structlog.get_logger(__name__)
 
@@ -60,6 +65,8 @@ class EndpointModel:
         key: sent as a bearer token; never logged.
         patience_s: how long one answer may take, repeats included.
         max_side: images are scaled down to this many pixels on the longer side.
+        as_video: several frames go as one video instead of as images.
+        identity: how records name it; by ``model`` if None.
     """
 
     def __init__(
@@ -70,8 +77,12 @@ class EndpointModel:
         *,
         patience_s: float = 120.0,
         max_side: int = 768,
+        as_video: bool = False,
+        identity: ModelIdentity | None = None,
     ) -> None:
         self.model = model
+        self.identity = identity or ModelIdentity(id=model, licence="the model's own")
+        self._as_video = as_video
         self._max_side = max_side
         self._patience_s = patience_s
         self._soft: bool | None = None
@@ -87,7 +98,7 @@ class EndpointModel:
         """
         if not questions:
             return []
-        pictures = [self._picture(image) for image in images]
+        pictures = self._shown(images)
         # The first alone: it shows whether the server tells probabilities, and fills its cache with the images.
         with self._client() as http, ThreadPoolExecutor(_AT_ONCE) as threads:
             first = self._yes_no(http, pictures, questions[0])
@@ -95,7 +106,7 @@ class EndpointModel:
 
     def write(self, images: Sequence[Image], instruction: str, schema: Mapping[str, Any]) -> dict[str, Any] | None:
         """See :class:`dqa.models.roles.VisionLanguageModel`; asked twice before it is given up."""
-        pictures = [self._picture(image) for image in images]
+        pictures = self._shown(images)
         with self._client() as http:
             found = self._object(http, pictures, instruction, schema, 2000)
             return found if found is not None else self._object(http, pictures, instruction, schema, 2000)
@@ -205,13 +216,19 @@ class EndpointModel:
     def _away(self, what: str) -> ServiceUnavailable:
         return ServiceUnavailable(f"the vision-language model's endpoint {what}", fix="start it, or check DQA_VLM_URL")
 
-    def _picture(self, image: Image) -> dict[str, Any]:
+    def _shown(self, images: Sequence[Image]) -> list[dict[str, Any]]:
+        """The parts of a message that show images; several of one size are frames, and may go as one video."""
+        frames = [self._jpeg(image) for image in images]
+        if self._as_video and len(images) > 1 and len({image.shape for image in images}) == 1:
+            return [{"type": "video_url", "video_url": {"url": f"data:video/jpeg;base64,{','.join(frames)}"}}]
+        return [{"type": "image_url", "image_url": {"url": f"data:image/jpeg;base64,{frame}"}} for frame in frames]
+
+    def _jpeg(self, image: Image) -> str:
         picture = Pictures.fromarray(image)
         picture.thumbnail((self._max_side, self._max_side), Pictures.Resampling.LANCZOS)
         out = io.BytesIO()
         picture.save(out, "JPEG", quality=90)
-        data = base64.b64encode(out.getvalue()).decode()
-        return {"type": "image_url", "image_url": {"url": f"data:image/jpeg;base64,{data}"}}
+        return base64.b64encode(out.getvalue()).decode()
 
 
 def load(component: Component, settings: Settings) -> EndpointModel:
@@ -225,7 +242,11 @@ def load(component: Component, settings: Settings) -> EndpointModel:
             "no vision-language model's endpoint is set", fix="set DQA_VLM_URL, e.g. http://127.0.0.1:8000/v1"
         )
     key = settings.vlm_key.get_secret_value() if settings.vlm_key else None
-    return EndpointModel(settings.vlm_url, settings.vlm_model or component.id, key)
+    model, as_video = settings.vlm_model or component.id, settings.vlm_frames == "video"
+    # The same model sees a video otherwise than images: the record tells which it was shown.
+    told = {"id": model, "revision": "frames as one video" if as_video else component.revision}
+    identity = component.identity().model_copy(update=told)
+    return EndpointModel(settings.vlm_url, model, key, as_video=as_video, identity=identity)
 
 
 def _answered(answer: httpx.Response, model: str) -> dict[str, Any]:
@@ -236,7 +257,10 @@ def _answered(answer: httpx.Response, model: str) -> dict[str, Any]:
     if not answer.is_success:
         # What it says may repeat the request, and with it the prompt or a key: the code is enough.
         kind = _Misfit if answer.status_code in _MISFITS else UnavailableError
-        raise kind(f"the endpoint refuses the request ({answer.status_code})", fix="use a model that takes images")
+        raise kind(
+            f"the endpoint refuses the request ({answer.status_code})",
+            fix="use a model that takes images; with DQA_VLM_FRAMES=video, one that takes video/jpeg, as vLLM does",
+        )
     try:
         data = answer.json()
     except ValueError:
