@@ -18,7 +18,7 @@ from dqa.errors import ConfigError, InputError, UnavailableError, UsageError
 class NoGenerator(UnavailableError):
     """The operator has named no workflow."""
 
-    status = 501
+    status = 409
     type = "no-generator"
     title = "No video generator is configured"
 

@@ -129,7 +129,6 @@ _DESCRIPTIONS = {
     422: "The input can't be used",
     429: "Too much at once; Retry-After says when to come back",
     431: "Too many headers",
-    501: "The operator has not set this up",
     503: "Something needed is not available",
 }
 EVERYWHERE = documented(400, 401, 403, 422, 431, 503)

@@ -99,7 +99,7 @@ def test_what_is_refused(made: RunningService, body: dict[str, Any], status: int
 
 def test_without_a_workflow_it_says_how_to_set_one(service: RunningService) -> None:
     answer = service.client.post("/v1/generations", json={"prompt": "a wolf"})
-    assert (answer.status_code, answer.json()["type"]) == (501, "urn:dqa:problem:no-generator")
+    assert (answer.status_code, answer.json()["type"]) == (409, "urn:dqa:problem:no-generator")
     assert "DQA_COMFY_WORKFLOW" in answer.json()["detail"]
     told = service.client.get("/v1/generations").json()
     assert not told["configured"]

@@ -48,7 +48,7 @@ def generator(service: ServiceDep) -> Generator:
     responses={
         200: {"model": GenerationView, "description": "It is made (with `wait`): `media_id` is the clip"},
         202: {"model": GenerationView, "description": "Queued; `Location` says how it stands"},
-        **documented(404, 408, 409, 413, 415, 429, 501),
+        **documented(404, 408, 409, 413, 415, 429),
     },
 )
 async def generate(asked: GenerationRequest, service: ServiceDep, key: KeyHeader = None) -> Response:
