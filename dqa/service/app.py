@@ -59,6 +59,33 @@ from dqa.store import Store
 log = structlog.get_logger(__name__)
 
 
+ROUTES = (
+    health,
+    media,
+    evaluations,
+    evaluation_frames,
+    evaluation_media,
+    selections,
+    pairs,
+    tuner,
+    predictions,
+    users,
+    styles,
+    blocks,
+    calibrations,
+    generations,
+    refinements,
+    docs,
+    pages,
+    evaluation_pages,
+    taste_page,
+    refinement_page,
+    assets,
+    login,
+)
+"""What the service answers, a module a subject. The order is that of the interface's description."""
+
+
 def create_app(settings: Settings, *, limits: HttpLimits | None = None, evaluator: str = REAL_EVALUATOR) -> FastAPI:
     """Builds the service; its store opens and its workers start with the application's lifespan.
 
@@ -86,30 +113,7 @@ def create_app(settings: Settings, *, limits: HttpLimits | None = None, evaluato
         redoc_url=None,
         redirect_slashes=False,
     )
-    for part in (
-        health,
-        media,
-        evaluations,
-        evaluation_frames,
-        evaluation_media,
-        selections,
-        pairs,
-        tuner,
-        predictions,
-        users,
-        styles,
-        blocks,
-        calibrations,
-        generations,
-        refinements,
-        docs,
-        pages,
-        evaluation_pages,
-        taste_page,
-        refinement_page,
-        assets,
-        login,
-    ):
+    for part in ROUTES:
         app.include_router(part.router)
     _answer_errors(app)
     # The last added is the outermost: linger > observe > guard > bodies > routes.
