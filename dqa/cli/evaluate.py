@@ -159,12 +159,15 @@ def _names(judged: Sequence[_Judged]) -> list[str]:
 
 def _write_report(out: Path, judged: Sequence[_Judged], settings: Settings, *, quiet: bool) -> None:
     from dqa.acceptance.apply import in_force
+    from dqa.cli.earlier import earlier
     from dqa.report.files import write_text
     from dqa.report.render import render_views
 
     kept = in_force(settings.home, settings.profile).calibration
     calibrations = {settings.profile: kept.content} if kept else {}
-    write_text(out, render_views([i.view for i in judged if i.view is not None], calibrations=calibrations))
+    views = [item.view for item in judged if item.view is not None]
+    others = earlier(settings, judged[0].record)
+    write_text(out, render_views(views, calibrations=calibrations, earlier=others))
     if not quiet:
         say(f"report written to {out}.")
 

@@ -105,7 +105,8 @@ def _fit(
     from dqa.acceptance.ratings import read_ratings
     from dqa.acceptance.samples import fit_channel, gather
     from dqa.acceptance.shelf import checklists, serving
-    from dqa.cli.rated import Thumbnails, records
+    from dqa.cli.rated import records
+    from dqa.cli.thumbnails import Thumbnails
 
     channels, threshold, key = wanted
     ratings = read_ratings(path, key)

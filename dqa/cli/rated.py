@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,10 +18,6 @@ from dqa.config import Settings
 from dqa.errors import Cancelled, DQAError, InputError, UnavailableError, UsageError
 from dqa.models.profiles import load_profile
 from dqa.record import EvaluationRecord
-
-_SIDES = (192, 128, 96)
-_MOST_BYTES = 17_900
-"""Base64 makes a third more of it, and a version takes 24,000 characters."""
 
 
 @dataclass
@@ -115,40 +110,3 @@ class _Source:
         )
         judged = [record.channels.get(name) for name in CALIBRATED]
         return same and all(result is not None and result.status in ("ok", "abstained") for result in judged)
-
-
-class Thumbnails:
-    """Small pictures of records' clips, where the very clip is still at hand."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-
-    def of(self, record: EvaluationRecord) -> str | None:
-        """A JPEG data URI of at most 24,000 characters; None when the clip is gone, changed or can't be read."""
-        from dqa.clip.frameserver import frame_jpeg
-        from dqa.clip.limits import Limits
-
-        path = self._clip(record)
-        if path is None:
-            return None
-        try:
-            for side in _SIDES:
-                data = frame_jpeg(path, "representative", Limits.from_settings(self._settings), max_side=side)
-                if len(data) <= _MOST_BYTES:
-                    return f"data:image/jpeg;base64,{base64.b64encode(data).decode('ascii')}"
-        except DQAError:  # an example is a courtesy: without its picture the numbers still stand
-            return None
-        return None
-
-    def _clip(self, record: EvaluationRecord) -> Path | None:
-        try:
-            stored = runtime.open_store(self._settings).find_media(record.media.sha256)
-        except DQAError:  # likewise
-            stored = None
-        for path in (Path(record.reproduce.media), stored):
-            try:
-                if path is not None and path.is_file() and file_sha256(path) == record.media.sha256:
-                    return path
-            except OSError:
-                continue
-        return None

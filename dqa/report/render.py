@@ -17,9 +17,10 @@ from jinja2 import FileSystemLoader
 
 from dqa.acceptance.content import Calibration
 from dqa.report import words
-from dqa.report.anchors import scales
+from dqa.report.anchors import Examples, scales
 from dqa.report.compare import in_words, ranked
 from dqa.report.curves import HEIGHT, WIDTH, curves
+from dqa.report.examples import Earlier, examples
 from dqa.report.table import comparison
 from dqa.report.templating import templates
 from dqa.report.text import clean
@@ -42,7 +43,11 @@ def render(evaluations: Sequence[Evaluation], *, title: str = "") -> str:
 
 
 def render_views(
-    views: Sequence[ClipView], *, title: str = "", calibrations: Mapping[str, Calibration] | None = None
+    views: Sequence[ClipView],
+    *,
+    title: str = "",
+    calibrations: Mapping[str, Calibration] | None = None,
+    earlier: Earlier | None = None,
 ) -> str:
     """:func:`render` of what :func:`~dqa.report.view.clip_view` kept, for many clips in little memory.
 
@@ -50,11 +55,12 @@ def render_views(
         views: at least one.
         title: of the page; default the clips' names or number.
         calibrations: by profile, for what scores look like; one that a record was not made under is not shown.
+        earlier: the user's other clips, which show what scores look like where nothing is calibrated.
     """
     if not views:
         raise ValueError("a report needs at least one evaluation")
     best_first = ranked(views, [view.record for view in views])
-    style = _style()
+    style, versions = _style(), _calibrated_by(best_first)
     return _REPORTS.get_template("report.html").render(
         title=clean(title) or _title(best_first),
         style=style,
@@ -64,7 +70,7 @@ def render_views(
         apart=_apart(best_first),
         comparison=comparison([view.record for view in best_first]),
         profiles={view.record.profile: words.profile_words(view.record.profile) for view in best_first},
-        scales=scales(_calibrated_by(best_first), calibrations or {}),
+        scales=scales(versions, calibrations or {}, _own(best_first, versions, earlier)),
         plot=(WIDTH, HEIGHT),
         words=words,
         scale=words.scale(),
@@ -80,6 +86,14 @@ def _calibrated_by(views: Sequence[ClipView]) -> dict[str, int | None]:
         known = [version for version in (found.get(view.record.profile), used and used.version) if version]
         found[view.record.profile] = max(known, default=None)
     return found
+
+
+def _own(views: Sequence[ClipView], versions: Mapping[str, int | None], earlier: Earlier | None) -> dict[str, Examples]:
+    """The user's own clips for each profile that is not calibrated."""
+    if earlier is None:
+        return {}
+    uncalibrated = [profile for profile, version in versions.items() if version is None]
+    return {name: examples([v for v in views if v.record.profile == name], earlier) for name in uncalibrated}
 
 
 def _title(views: Sequence[ClipView]) -> str:

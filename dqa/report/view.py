@@ -43,7 +43,12 @@ class ClipView:
     @property
     def name(self) -> str:
         """The clip's file name, safe to show."""
-        return clean(Path(self.record.reproduce.media).name) or "clip"
+        return clip_name(self.record)
+
+
+def clip_name(record: EvaluationRecord) -> str:
+    """The file name of a record's clip, safe to show."""
+    return clean(Path(record.reproduce.media).name) or "clip"
 
 
 def clip_view(evaluation: Evaluation) -> ClipView:
