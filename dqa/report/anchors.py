@@ -119,7 +119,7 @@ def _look(anchor: Anchor, channel: ChannelMap) -> Look:
 
 
 def _uncalibrated(own: Examples | None) -> Scale:
-    if own is None:
+    if not own:
         return Scale(UNFITTED, FIT, ())
     looks = tuple(_own_looks(name, found) for name, found in own.items())
     some = any(look.picture for one in looks for look in one.looks)

@@ -174,7 +174,7 @@ def test_a_page_for_several_people_shows_nobodys_other_clips(view: ClipView) -> 
     somebody = replace(view, record=view.record.model_copy(update={"user": "somebody-else"}))
     earlier = Earlier([other(1, 0.6), other(2, 0.6).model_copy(update={"user": "somebody-else"})], picture_of)
     assert examples([view, somebody], earlier) == {}
-    assert "clip1.mp4" not in render_views([view, somebody], earlier=earlier)
+    assert render_views([view, somebody], earlier=earlier) == render_views([view, somebody])
 
 
 def test_the_page_shows_them_and_says_what_they_are_not(view: ClipView) -> None:
