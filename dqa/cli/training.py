@@ -94,11 +94,12 @@ def _progress() -> Any:
 
 
 def _line(progress: Progress) -> str:
-    if progress.stage != "training":
+    if not progress.of:
         return progress.stage
+    doing = "learning from the light tier, " if progress.stage == "distilling" else ""
     held_out = "" if progress.eval_loss is None else f", held-out loss {progress.eval_loss:.3f}"
     loss = "" if progress.loss is None else f", loss {progress.loss:.3f}"
-    return f"step {progress.step} of {progress.of}{loss}{held_out}"
+    return f"{doing}step {progress.step} of {progress.of}{loss}{held_out}"
 
 
 def _follow(store: Store, asked: Training, stop: threading.Event) -> Training:

@@ -68,7 +68,8 @@ def dpo(folder: Path, shape: dict[str, int], device: str, long: int, **how: obje
         pair.model_copy(update={"chosen": " ".join([pair.chosen] * long), "rejected": " ".join([pair.rejected] * long)})
         for pair in tiny.examples(12)
     )
-    recipe = tiny.quick(base, rank=16, batch=2, accumulation=2, min_steps=2, max_steps=2, evaluations=1, **how)
+    steps = {"min_steps": 2, "max_steps": 2, "evaluations": 1, "distillation_steps": 1}
+    recipe = tiny.quick(base, rank=16, batch=2, accumulation=2, **steps, **how)
     return run_here(tiny.request(folder / "scratch", recipe, train=pairs, held_out=pairs[:4])).finished
 
 

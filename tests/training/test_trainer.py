@@ -36,6 +36,7 @@ QUICK = {
     "batch": 4,
     "accumulation": 1,
     "warmup": 0.0,
+    "distillation_steps": 0,
 }
 PAIRS = 70
 

@@ -33,6 +33,8 @@ class TrainingConfig(_Strict):
         beta: of DPO.
         learning_rate: default by the size of the model, see :func:`learning_rate_for`.
         batch, accumulation: pairs a step = batch x accumulation.
+        distillation_steps: first, in which the adapter learns what the light tier knows of the training pairs
+            (:mod:`dqa.taste.heavy.distillation`); 0 for none.
         epochs, min_steps, max_steps: passes over the pairs, but no fewer than ``min_steps``: fewer were measured to
             leave a small model at chance.
         warmup: share of the steps over which the rate rises.
@@ -56,6 +58,7 @@ class TrainingConfig(_Strict):
     learning_rate: float | None = Field(None, gt=0)
     batch: int = Field(2, ge=1, le=64)
     accumulation: int = Field(4, ge=1, le=64)
+    distillation_steps: int = Field(80, ge=0, le=1000)
     epochs: float = Field(2.0, gt=0, le=100)
     min_steps: int = Field(40, ge=1, le=1000)
     max_steps: int = Field(1000, ge=1, le=1000)
@@ -150,7 +153,7 @@ class Progress(_Strict):
     """A line of the training process: how far it is."""
 
     event: Literal["progress"] = "progress"
-    stage: Literal["loading", "training", "scoring"]
+    stage: Literal["loading", "distilling", "training", "scoring"]
     step: int = 0
     of: int = 0
     loss: float | None = None

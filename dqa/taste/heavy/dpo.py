@@ -36,11 +36,18 @@ from dqa.taste.heavy.config import (
     TrainingRequest,
     learning_rate_for,
 )
+from dqa.taste.heavy.distillation import LESSONS, distil
 from dqa.taste.heavy.guards import Rules
 from dqa.taste.heavy.machine import How, Machine, choose
 from dqa.taste.heavy.publish import CONFIG, WEIGHTS
 from dqa.taste.heavy.score import fitted_temperature, implicit_rewards, preference_loss
+from dqa.taste.heavy.teacher import lessons
 from dqa.taste.heavy.train import Tell
+
+REFINING = 0.3
+"""Share of the rate at which an adapter that knows the light tier's taste learns on, so as not to unlearn it."""
+
+_DISTILLED = "distilled.safetensors"
 
 log = logging.getLogger(__name__)
 
@@ -61,8 +68,10 @@ def train(request: TrainingRequest, tell: Tell) -> Finished:
     scratch = Path(request.scratch)
     checkpoint = newest_whole(scratch / "checkpoints")
     kept = rules.resume(scratch, int(checkpoint.name.rpartition("-")[2])) if checkpoint else None
-    if request.warm_start and request.serving and checkpoint is None:
-        _warm(trainer.model, Path(request.serving), config)
+    if checkpoint is None:
+        _begin(request, base, trainer, tell)
+    if (scratch / _DISTILLED).is_file():
+        trainer.args.learning_rate *= REFINING
     log.info("training from %s, best so far in %s", checkpoint or "the start", kept)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     tell(Progress(stage="scoring", step=trainer.state.global_step, of=trainer.state.max_steps))
@@ -91,6 +100,21 @@ def _trainer(request: TrainingRequest, base: Base, how: How, rules: Rules, tell:
         callbacks=[watch],
     )
     return trainer, base
+
+
+def _begin(request: TrainingRequest, base: Base, trainer: Any, tell: Tell) -> None:
+    """Gives the adapter what it begins with: the serving one's weights, or what the light tier knows, or nothing."""
+    config, distilled = request.config, Path(request.scratch) / _DISTILLED
+    if request.warm_start and request.serving:
+        _warm(trainer.model, Path(request.serving), config)
+    elif distilled.is_file():  # of a process that was killed before its first checkpoint
+        _put(trainer.model, load_file(str(distilled)))
+        trainer.evaluate()
+    elif config.distillation_steps:
+        taught = lessons(request.train, LESSONS * config.distillation_steps, config.seed)
+        if distil(base, trainer.model, taught, config, tell):
+            write_atomically(distilled, save(_weights(trainer.model)))
+            trainer.evaluate()  # it may be the best there is
 
 
 def _arguments(request: TrainingRequest, base: Base, how: How, rows: int) -> DPOConfig:
@@ -173,12 +197,11 @@ class _Watch(TrainerCallback):
         self._tell = tell
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
-        del args
         values = logs or {}
         self._rules.trained(state.global_step, values)
         if "loss" in values or "eval_loss" in values:
             loss, held_out = (_finite(values.get(name)) for name in ("loss", "eval_loss"))
-            step, of = int(state.global_step), int(state.max_steps)
+            step, of = int(state.global_step), int(state.max_steps or args.max_steps)
             self._tell(Progress(stage="training", step=step, of=of, loss=loss, eval_loss=held_out))
         self._obey(control)
 

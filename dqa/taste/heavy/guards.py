@@ -14,7 +14,7 @@ from dqa.taste.heavy.checkpoints import write_atomically
 
 
 class Best(BaseModel):
-    """The evaluation with the least held-out loss; never step 0, which has learned nothing."""
+    """The evaluation with the least held-out loss; step 0 is what a training began with."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -53,7 +53,7 @@ class Rules:
 
     def evaluated(self, step: int, loss: float) -> bool:
         """After an evaluation; says whether this is the best so far."""
-        if self.stopped is not None or step == 0:
+        if self.stopped is not None:
             return False
         if not math.isfinite(loss):
             self.stopped = f"the held-out loss at step {step} is not finite"

@@ -11,10 +11,13 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import unicodedata
 from collections.abc import Iterable
 
-from dqa.taste.features import FEATURES_VERSION, GROUPS, INDEX, Judged, Vector, features
+import numpy as np
+
+from dqa.taste.features import FEATURES_VERSION, GROUPS, INDEX, NAMES, Judged, Vector, features
 from dqa.taste.style import NO_STYLE, Style
 
 RENDERING_VERSION = f"1.{FEATURES_VERSION}"
@@ -26,8 +29,19 @@ MAX_BRIEF, MAX_WISH, MAX_WISHES = 480, 40, 12
 _SPECIAL = str.maketrans({c: f"\\u{ord(c):04x}" for c in "<>[]{}|"})
 """What special tokens are made of: ``<s>``, ``<|im_end|>``, ``[INST]`` and their like."""
 
-_DIGITS = (*GROUPS["scores"], *GROUPS["look"])
-_TAGS = tuple(name for name in GROUPS["prompt"] if name.startswith("tag:"))
+SCORES = (*GROUPS["scores"], *GROUPS["look"])
+TAGS = tuple(name for name in GROUPS["prompt"] if name.startswith("tag:"))
+"""The features that are told: a digit each, and by name."""
+
+DIGITS = 10
+"""Digits that there are; each stands for a tenth of the scale."""
+
+
+def _word(name: str) -> str:
+    return name.partition(":")[2].replace("_", " ")
+
+
+_TOLD = {name: re.compile(rf"(?:^| ){re.escape(_word(name))} (\d)(?= |$)") for name in SCORES}
 
 
 def render_clip(judged: Judged) -> str:
@@ -40,9 +54,27 @@ def render_clip(judged: Judged) -> str:
 
 def render_features(values: Vector) -> str:
     """The same of a clip's features, shape (d,)."""
-    digits = " ".join(f"{name.partition(':')[2].replace('_', ' ')} {_digit(values, name)}" for name in _DIGITS)
-    tags = " ".join(name.partition(":")[2] for name in _TAGS if values[INDEX[name]] > 0)
+    digits = " ".join(f"{_word(name)} {_digit(values, name)}" for name in SCORES)
+    tags = " ".join(_word(name) for name in TAGS if values[INDEX[name]] > 0)
     return f"{digits} tags {tags or 'none'}"
+
+
+def read_features(text: str) -> Vector:
+    """What :func:`render_features` told, shape (d,): the middle of a digit's tenth, NaN for what is not told."""
+    values = np.full(len(NAMES), np.nan)
+    digits, _, tags = text.partition(" tags ")
+    for name, told in _TOLD.items():
+        if found := told.search(digits):
+            values[INDEX[name]] = digit_value(int(found[1]))
+    given = set(tags.split())
+    for name in TAGS:
+        values[INDEX[name]] = 1.0 if _word(name) in given else -1.0
+    return values
+
+
+def digit_value(digit: int) -> float:
+    """The feature that a digit tells: the middle of its tenth, on the features' scale."""
+    return ((digit + 0.5) / DIGITS - 0.5) / 0.25
 
 
 def render_prompt(brief: str, style: Style = NO_STYLE) -> str:

@@ -88,10 +88,10 @@ def run_process(
 def decide(finished: Finished) -> Decision:
     """The gate: better than knowing nothing, and better than what serves, on pairs neither was trained on.
 
-    Step 0 is no candidate, whatever its loss: an adapter that has learned nothing has a loss of log 2 exactly.
+    An adapter that has learned nothing has a loss of log 2 exactly.
     """
     loss = finished.loss
-    if loss is None or not math.isfinite(loss) or not finished.best_step:
+    if loss is None or not math.isfinite(loss) or finished.best_step is None:
         return Decision(False, f"nothing to judge: {finished.stopped or 'no held-out loss was finite'}")
     if loss >= math.log(2):
         return Decision(False, f"held-out loss {loss:.3f}, and guessing has {math.log(2):.3f}")

@@ -15,12 +15,11 @@ def rules() -> Rules:
     return Rules(patience=2, spike=1.5)
 
 
-def test_step_zero_is_never_the_best() -> None:
+def test_what_a_training_began_with_may_be_the_best() -> None:
     watch = rules()
-    assert not watch.evaluated(0, 0.1)
-    assert watch.best is None
-    assert watch.evaluated(5, 0.69)
-    assert watch.best == Best(step=5, loss=0.69)
+    assert watch.evaluated(0, 0.6)
+    assert not watch.evaluated(5, 0.69)
+    assert watch.best == Best(step=0, loss=0.6)
 
 
 def test_no_gain_for_long_enough_stops() -> None:

@@ -11,8 +11,11 @@ from dqa.taste.heavy.config import Example, Sample, TrainingConfig, TrainingRequ
 WORDS = "semantic spatial benchmark visionreward motion brightness contrast tags nature dark none"
 
 
-def save_tiny_model(folder: Path, seed: int = 0) -> Path:
-    """A random Llama with a byte-level tokenizer, in safetensors: the same ones for the same seed."""
+def save_tiny_model(folder: Path, seed: int = 0, texts: Sequence[str] = ()) -> Path:
+    """A random Llama with a byte-level tokenizer, in safetensors: the same ones for the same seed.
+
+    ``texts`` are what the tokenizer learns its words from; default short renderings.
+    """
     import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
@@ -27,7 +30,7 @@ def save_tiny_model(folder: Path, seed: int = 0) -> Path:
         show_progress=False,
     )
     rng = random.Random(seed)
-    tokenizer.train_from_iterator([text(None, rng) for _ in range(200)], trainer)
+    tokenizer.train_from_iterator(texts or [text(None, rng) for _ in range(200)], trainer)
     fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>")
     torch.manual_seed(seed)
     config = LlamaConfig(
@@ -79,6 +82,7 @@ def quick(base: Path, **changes: object) -> TrainingConfig:
         "batch": 4,
         "accumulation": 1,
         "warmup": 0.0,
+        "distillation_steps": 0,
     }
     return TrainingConfig.model_validate({**settings, **changes})
 

@@ -1,0 +1,103 @@
+"""The light tier as a teacher: made-up clips, and what each of their scores is worth to it.
+
+To a language model a digit is a category of its own: that 7 lies between 6 and 8, and that it may speak for one score
+and against another, it would have to find in a few hundred choices, where the light tier, which reads digits as
+numbers, needs a few dozen. So an adapter first learns what the light tier knows (:mod:`dqa.taste.heavy.distillation`),
+and the choices teach it the rest. The teacher is fitted to the training pairs alone, as their texts tell them: nothing
+of the held-out pairs reaches the adapter by way of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from dqa.taste.bradley_terry import Array
+from dqa.taste.choice import Choice
+from dqa.taste.features import INDEX
+from dqa.taste.heavy.config import Example
+from dqa.taste.heavy.rendering import DIGITS, SCORES, TAGS, digit_value, read_features, render_features
+from dqa.taste.prior import DEFAULT
+from dqa.taste.recipe import recipe
+
+_SCORES, _TAGS = [INDEX[name] for name in SCORES], [INDEX[name] for name in TAGS]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One score of a made-up clip, with each digit that it could have.
+
+    Attributes:
+        texts: the clip's rendering with the digits 0 to 9 there.
+        rewards: what the teacher gives each of them, in nats, 0 for what is typical.
+    """
+
+    texts: tuple[str, ...]
+    rewards: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """A made-up clip: what it was asked for, its rendering, and its scores that are known."""
+
+    prompt: str
+    response: str
+    asked: tuple[Asked, ...]
+
+
+def lessons(train: Sequence[Example], count: int, seed: int) -> Iterator[Lesson]:
+    """``count`` made-up clips; the same for the same arguments.
+
+    Each takes its prompt, its tags and each of its scores from a real clip drawn anew, so that no two scores go
+    together.
+
+    Args:
+        train: the real pairs, oldest first.
+        count: how many; none where there are no pairs.
+        seed: of the drawing.
+    """
+    if not train:
+        return
+    pairs = [(read_features(e.chosen), read_features(e.rejected)) for e in train]
+    pool = np.stack([clip for pair in pairs for clip in pair])
+    worth = _worth(_taste(train, pairs), pool)
+    rng = np.random.default_rng(seed)
+    for _ in range(count):
+        clip = np.full(pool.shape[1], np.nan)
+        clip[_TAGS] = pool[rng.integers(len(pool)), _TAGS]
+        clip[_SCORES] = pool[rng.integers(len(pool), size=len(_SCORES)), _SCORES]
+        prompt = train[int(rng.integers(len(train)))].prompt
+        yield Lesson(prompt, render_features(clip), tuple(_asked(clip, worth)))
+
+
+def _taste(train: Sequence[Example], pairs: Sequence[tuple[Array, Array]]) -> Array:
+    """The most probable taste: d weights."""
+    choices = [
+        Choice(chosen, rejected, "a")
+        for example, (chosen, rejected) in zip(train, pairs, strict=True)
+        for _ in range(example.weight)
+    ]
+    return recipe(choices, DEFAULT).fitted().without_last(1).mean
+
+
+def _worth(taste: Array, pool: Array) -> dict[int, tuple[float, ...]]:
+    """What a digit adds to a clip's reward, against the score's mean: by feature that is known of any clip."""
+    found: dict[int, tuple[float, ...]] = {}
+    for feature in _SCORES:
+        known = pool[np.isfinite(pool[:, feature]), feature]
+        if len(known):
+            typical = float(known.mean())
+            found[feature] = tuple(float(taste[feature]) * (digit_value(d) - typical) for d in range(DIGITS))
+    return found
+
+
+def _asked(clip: Array, worth: dict[int, tuple[float, ...]]) -> Iterator[Asked]:
+    for feature, rewards in worth.items():
+        if np.isfinite(clip[feature]):
+            other, texts = clip.copy(), list[str]()
+            for digit in range(DIGITS):
+                other[feature] = digit_value(digit)
+                texts.append(render_features(other))
+            yield Asked(tuple(texts), rewards)

@@ -1,0 +1,127 @@
+"""Distillation on a tiny model: the adapter comes to agree with its teacher, and a training begins there."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dqa.taste.heavy.config import Progress, TrainingRequest
+from dqa.taste.heavy.rendering import render_features, render_prompt
+from dqa.taste.heavy.teacher import Asked, Lesson, lessons
+from tests.taste.heavy import tiny
+from tests.taste.heavy.conftest import Trained, run_here
+from tests.taste.heavy.renderings import choices, clip
+
+pytest.importorskip("trl")
+
+STEPS = 24
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny model whose tokenizer knows the words of whole renderings."""
+    texts = [text for e in choices(100) for text in (e.chosen, e.rejected)]
+    return tiny.save_tiny_model(tmp_path_factory.mktemp("base"), texts=texts)
+
+
+def asked(base: Path, scratch: Path, **changes: Any) -> TrainingRequest:
+    """A training that hardly moves once the light tier has taught it."""
+    config = tiny.quick(base, learning_rate=2e-2, distillation_steps=STEPS, min_steps=2, max_steps=2, **changes)
+    held_out = tuple(choices(20, seed=9))
+    return tiny.request(scratch, config, train=tuple(choices(60)), held_out=held_out)
+
+
+@pytest.fixture(scope="module")
+def taught(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    return run_here(asked(base, tmp_path_factory.mktemp("scratch")))
+
+
+def adapted(base: Path) -> tuple[Any, Any]:
+    """The base as it is loaded, and the same with an adapter that adds nothing yet."""
+    from peft import LoraConfig, get_peft_model
+
+    from dqa.taste.heavy.base import load_base
+    from dqa.taste.heavy.config import recipe
+    from dqa.taste.heavy.machine import How
+
+    config = recipe(str(base))
+    loaded = load_base(config, How("cpu", bf16=False, nf4=False, unsloth=False))
+    lora = LoraConfig(r=8, lora_alpha=16, target_modules=list(config.targets), task_type="CAUSAL_LM")
+    return loaded, get_peft_model(loaded.model, lora)
+
+
+def test_the_adapter_comes_to_agree_with_its_teacher(base: Path) -> None:
+    from dqa.taste.heavy.distillation import LESSONS, distil
+    from dqa.taste.heavy.score import implicit_rewards
+
+    loaded, model = adapted(base)
+    config = tiny.quick(base, learning_rate=2e-2, distillation_steps=STEPS)
+    real, told = choices(60), list[Any]()
+    assert distil(loaded, model, lessons(real, LESSONS * STEPS, 0), config, told.append)
+    losses = [p.loss for p in told]
+    assert len(losses) == STEPS
+    assert np.mean(losses[-4:]) < np.mean(losses[:4])
+    rng = np.random.default_rng(5)
+    texts = [(render_prompt("a fox"), render_features(clip(rng))) for _ in range(40)]
+    rewards = implicit_rewards(model, loaded.tokenizer, texts, config.beta)
+    wanted = [_worth(next(lessons(real, 1, 0)), text) for _, text in texts]
+    assert np.corrcoef(rewards, wanted)[0, 1] > 0.2, "0.41 to 0.66 with other first weights"
+
+
+def _worth(lesson: Lesson, text: str) -> float:
+    """What the teacher gives a clip: the sum over its scores."""
+    from dqa.taste.features import INDEX
+    from dqa.taste.heavy.rendering import SCORES, digit_value, read_features
+
+    values = read_features(text)
+    tenth = {digit_value(d): d for d in range(10)}
+    by_name = dict(zip(SCORES, lesson.asked, strict=True))
+    return sum(a.rewards[tenth[float(values[INDEX[name]])]] for name, a in by_name.items())
+
+
+def test_a_training_begins_where_the_light_tier_left_off(taught: Trained) -> None:
+    steps = [p for p in taught.told if isinstance(p, Progress)]
+    assert [p.step for p in steps if p.stage == "distilling"] == list(range(1, STEPS + 1))
+    first = next(p for p in steps if p.stage == "training")
+    assert first.step == 0
+    assert first.eval_loss is not None
+    assert first.eval_loss != pytest.approx(math.log(2), abs=1e-3), "of an adapter that begins with nothing"
+    assert taught.finished.best_step is not None
+
+
+def test_what_was_taught_is_kept_for_a_process_that_goes_on(taught: Trained, tmp_path: Path) -> None:
+    # What a kill before the first checkpoint leaves behind.
+    kept = "distilled.safetensors"
+    shutil.copyfile(Path(taught.request.scratch) / kept, tmp_path / kept)
+    again = run_here(taught.request.model_copy(update={"scratch": str(tmp_path)}))
+    assert not any(isinstance(p, Progress) and p.stage == "distilling" for p in again.told)
+    assert again.finished.loss == pytest.approx(taught.finished.loss, abs=1e-4)
+
+
+def test_it_is_left_out_where_digits_have_no_token_of_their_own(base: Path) -> None:
+    from dqa.taste.heavy.distillation import distil
+
+    loaded, model = adapted(base)
+    before = {name: p.clone() for name, p in model.named_parameters() if p.requires_grad}
+    words = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+    odd = Asked(tuple(f"motion {w} tags none" for w in words), tuple(map(float, range(10))))
+    lesson = Lesson(render_prompt("a fox"), odd.texts[3], (odd,))
+    told: list[Any] = []
+    assert not distil(loaded, model, [lesson] * 8, tiny.quick(base, distillation_steps=2), told.append)
+    assert told == []
+    assert all((p == before[name]).all() for name, p in model.named_parameters() if p.requires_grad)
+
+
+def test_a_loss_that_is_not_finite_leaves_the_adapter_as_it_was(base: Path) -> None:
+    from dqa.taste.heavy.distillation import distil
+
+    loaded, model = adapted(base)
+    before = {name: p.clone() for name, p in model.named_parameters() if p.requires_grad}
+    config = tiny.quick(base, distillation_steps=4, learning_rate=1e30, max_grad_norm=1e30)
+    assert not distil(loaded, model, lessons(choices(20), 16, 0), config, lambda _: None)
+    assert all((p == before[name]).all() for name, p in model.named_parameters() if p.requires_grad)
