@@ -44,6 +44,10 @@ def command(  # noqa: PLR0913, PLR0917 - a parameter an option
         str, typer.Option("--prompt", "-p", metavar="TEXT", help="The text they were made from.", show_default=False)
     ],
     report: Annotated[Path | None, typer.Option("--report", metavar="OUT.html", help="Write an HTML report.")] = None,
+    examples: Annotated[
+        bool,
+        typer.Option(help="Show in the report what scores look like, by earlier clips of yours."),
+    ] = True,
     fail_below: Annotated[
         str | None,
         typer.Option("--fail-below", metavar="GRADE", help=f"Exit 1 if a grade is below: {' > '.join(GRADES)}."),
@@ -72,7 +76,7 @@ def command(  # noqa: PLR0913, PLR0917 - a parameter an option
     if judged:
         _show(judged, as_json=as_json, alone=len(media) == 1)
         if report is not None:
-            _write_report(report, judged, settings, quiet=quiet)
+            _write_report(report, judged, settings, examples=examples, quiet=quiet)
     if failure:
         return failure
     if any(_is_below(item.record.grade, fail_below) for item in judged):
@@ -157,7 +161,7 @@ def _names(judged: Sequence[_Judged]) -> list[str]:
     return [str(item.media) if names.count(item.media.name) > 1 else item.media.name for item in judged]
 
 
-def _write_report(out: Path, judged: Sequence[_Judged], settings: Settings, *, quiet: bool) -> None:
+def _write_report(out: Path, judged: Sequence[_Judged], settings: Settings, *, examples: bool, quiet: bool) -> None:
     from dqa.acceptance.apply import in_force
     from dqa.cli.earlier import earlier
     from dqa.report.files import write_text
@@ -166,7 +170,7 @@ def _write_report(out: Path, judged: Sequence[_Judged], settings: Settings, *, q
     kept = in_force(settings.home, settings.profile).calibration
     calibrations = {settings.profile: kept.content} if kept else {}
     views = [item.view for item in judged if item.view is not None]
-    others = earlier(settings, judged[0].record)
+    others = earlier(settings, judged[0].record) if examples else None
     write_text(out, render_views(views, calibrations=calibrations, earlier=others))
     if not quiet:
         say(f"report written to {out}.")

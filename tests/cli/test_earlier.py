@@ -97,3 +97,5 @@ def test_a_report_shows_what_was_graded_before(cli: Run, source: Path, tmp_path:
     assert "<bdi>first-0.61.mp4</bdi>" in page
     assert cli("evaluate", second, "--prompt", PROMPT, "--report", out, "--user", "ada", "--quiet").code == 0
     assert "first-0.61.mp4" not in out.read_text(encoding="utf-8")
+    assert cli("evaluate", second, "--prompt", PROMPT, "--report", out, "--no-examples", "--quiet").code == 0
+    assert "first-0.61.mp4" not in out.read_text(encoding="utf-8")
