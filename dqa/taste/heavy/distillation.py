@@ -16,11 +16,15 @@ import logging
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
 
 from dqa.taste.heavy.base import Base
+from dqa.taste.heavy.checkpoints import write_atomically
 from dqa.taste.heavy.config import Progress, TrainingConfig, learning_rate_for
 from dqa.taste.heavy.score import Encoded, encode
 from dqa.taste.heavy.teacher import Asked, Lesson
@@ -28,6 +32,9 @@ from dqa.taste.heavy.train import Tell
 
 LESSONS = 4
 """Made-up clips a step."""
+
+KEPT_EVERY = 10
+"""Steps between two states that a killed process leaves behind."""
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +48,7 @@ class _Target:
     rewards: tuple[float, ...]
 
 
-def distil(base: Base, model: Any, lessons: Iterable[Lesson], config: TrainingConfig, tell: Tell) -> bool:
+def distil(base: Base, model: Any, lessons: Iterable[Lesson], config: TrainingConfig, tell: Tell, kept: Path) -> bool:
     """Trains the adapter in place; False where it could not, and then the adapter is as it was.
 
     That is where the tokenizer gives digits no token of their own, or the loss is not finite.
@@ -52,29 +59,65 @@ def distil(base: Base, model: Any, lessons: Iterable[Lesson], config: TrainingCo
         lessons: :data:`LESSONS` for each of the recipe's ``distillation_steps``.
         config: the recipe.
         tell: hears of every step.
+        kept: the file with the state so far, which a killed process leaves for the next; whole when this returns True,
+            gone when it returns False.
     """
     weights = [p for p in model.parameters() if p.requires_grad]
     before = [p.detach().clone() for p in weights]
     rate, steps = config.learning_rate or learning_rate_for(base.parameters), config.distillation_steps
     optimiser = torch.optim.AdamW(weights, lr=rate, weight_decay=0.0)
+    done = _resumed(kept, weights, optimiser)
     for step, part in enumerate(_batches(lessons), start=1):
+        if step <= done:
+            continue
         for group in optimiser.param_groups:
             group["lr"] = rate * min(1.0, step / max(1.0, config.warmup * steps)) * (1 - (step - 1) / steps)
         loss = _step(base, model, part, config.beta)
         if loss is None or not math.isfinite(loss):
             log.warning("the light tier's taste is left out: %s", _WHY[loss is None])
-            with torch.no_grad():
-                for weight, old in zip(weights, before, strict=True):
-                    weight.copy_(old)
+            _put(weights, before)
+            kept.unlink(missing_ok=True)
             return False
         torch.nn.utils.clip_grad_norm_(weights, config.max_grad_norm)
         optimiser.step()
         optimiser.zero_grad()
+        if step % KEPT_EVERY == 0 or step == steps:
+            _keep(kept, step, weights, optimiser)
         tell(Progress(stage="distilling", step=step, of=steps, loss=loss))
     return True
 
 
 _WHY = {True: "this tokenizer has no token for each digit", False: "its loss is not finite"}
+
+_STATE = ("step", "exp_avg", "exp_avg_sq")
+"""What Adam keeps of each weight."""
+
+
+def _keep(kept: Path, step: int, weights: list[torch.Tensor], optimiser: torch.optim.Optimizer) -> None:
+    tensors = {"done": torch.tensor(step)}
+    for i, weight in enumerate(weights):
+        tensors[f"{i}.weight"] = weight.detach()
+        tensors |= {f"{i}.{name}": optimiser.state[weight][name] for name in _STATE}
+    write_atomically(kept, save({name: t.to("cpu", copy=True).contiguous() for name, t in tensors.items()}))
+
+
+def _resumed(kept: Path, weights: list[torch.Tensor], optimiser: torch.optim.Optimizer) -> int:
+    """How many steps an earlier process did, whose state is put in place; 0 where it left none that fits."""
+    try:
+        found = load_file(str(kept))
+        states = [{name: found[f"{i}.{name}"] for name in _STATE} for i in range(len(weights))]
+        _put(weights, [found[f"{i}.weight"] for i in range(len(weights))])
+    except (OSError, SafetensorError, KeyError, RuntimeError):
+        return 0
+    groups = optimiser.state_dict()["param_groups"]
+    optimiser.load_state_dict({"state": dict(enumerate(states)), "param_groups": groups})
+    return int(found["done"])
+
+
+def _put(weights: list[torch.Tensor], values: list[torch.Tensor]) -> None:
+    with torch.no_grad():
+        for weight, value in zip(weights, values, strict=True):
+            weight.copy_(value)
 
 
 def _batches(lessons: Iterable[Lesson]) -> Iterator[list[Lesson]]:

@@ -104,16 +104,12 @@ def _trainer(request: TrainingRequest, base: Base, how: How, rules: Rules, tell:
 
 def _begin(request: TrainingRequest, base: Base, trainer: Any, tell: Tell) -> None:
     """Gives the adapter what it begins with: the serving one's weights, or what the light tier knows, or nothing."""
-    config, distilled = request.config, Path(request.scratch) / _DISTILLED
+    config, kept = request.config, Path(request.scratch) / _DISTILLED
     if request.warm_start and request.serving:
         _warm(trainer.model, Path(request.serving), config)
-    elif distilled.is_file():  # of a process that was killed before its first checkpoint
-        _put(trainer.model, load_file(str(distilled)))
-        trainer.evaluate()
     elif config.distillation_steps:
         taught = lessons(request.train, LESSONS * config.distillation_steps, config.seed)
-        if distil(base, trainer.model, taught, config, tell):
-            write_atomically(distilled, save(_weights(trainer.model)))
+        if distil(base, trainer.model, taught, config, tell, kept):
             trainer.evaluate()  # it may be the best there is
 
 

@@ -55,14 +55,14 @@ def adapted(base: Path) -> tuple[Any, Any]:
     return loaded, get_peft_model(loaded.model, lora)
 
 
-def test_the_adapter_comes_to_agree_with_its_teacher(base: Path) -> None:
+def test_the_adapter_comes_to_agree_with_its_teacher(base: Path, tmp_path: Path) -> None:
     from dqa.taste.heavy.distillation import LESSONS, distil
     from dqa.taste.heavy.score import implicit_rewards
 
     loaded, model = adapted(base)
     config = tiny.quick(base, learning_rate=2e-2, distillation_steps=STEPS)
     real, told = choices(60), list[Any]()
-    assert distil(loaded, model, lessons(real, LESSONS * STEPS, 0), config, told.append)
+    assert distil(loaded, model, lessons(real, LESSONS * STEPS, 0), config, told.append, tmp_path / "kept")
     losses = [p.loss for p in told]
     assert len(losses) == STEPS
     assert np.mean(losses[-4:]) < np.mean(losses[:4])
@@ -103,7 +103,60 @@ def test_what_was_taught_is_kept_for_a_process_that_goes_on(taught: Trained, tmp
     assert again.finished.loss == pytest.approx(taught.finished.loss, abs=1e-4)
 
 
-def test_it_is_left_out_where_digits_have_no_token_of_their_own(base: Path) -> None:
+class Killed(BaseException):
+    """Ends a distillation where it is, as a kill does."""
+
+
+def test_a_killed_one_goes_on_where_it_was(base: Path, tmp_path: Path) -> None:
+    from dqa.taste.heavy.distillation import KEPT_EVERY, LESSONS, distil
+
+    config = tiny.quick(base, learning_rate=2e-2, distillation_steps=KEPT_EVERY + 4)
+    taught = list(lessons(choices(20), LESSONS * config.distillation_steps, 0))
+
+    def killed(told: Any) -> None:
+        if told.step == KEPT_EVERY + 2:
+            raise Killed
+
+    (loaded, whole), (_, model) = adapted(base), adapted(base)
+    start = {name: p.detach().clone() for name, p in whole.named_parameters() if p.requires_grad}
+    _put(model, start)
+    assert distil(loaded, whole, taught, config, lambda _: None, tmp_path / "whole")
+    with pytest.raises(Killed):
+        distil(loaded, model, taught, config, killed, tmp_path / "kept")
+    _, again = adapted(base)
+    told: list[Any] = []
+    assert distil(loaded, again, taught, config, told.append, tmp_path / "kept")
+    assert [p.step for p in told] == list(range(KEPT_EVERY + 1, KEPT_EVERY + 5))
+    wanted = dict(whole.named_parameters())
+    for name, p in again.named_parameters():
+        if p.requires_grad:
+            assert torch_close(p, wanted[name])
+
+
+def _put(model: Any, values: dict[str, Any]) -> None:
+    for name, p in model.named_parameters():
+        if name in values:
+            p.data.copy_(values[name])
+
+
+def torch_close(one: Any, other: Any) -> bool:
+    import torch
+
+    return torch.allclose(one, other, atol=1e-4)
+
+
+def test_a_state_that_is_damaged_is_begun_anew(base: Path, tmp_path: Path) -> None:
+    from dqa.taste.heavy.distillation import distil
+
+    loaded, model = adapted(base)
+    (tmp_path / "kept").write_bytes(b"half a file")
+    told: list[Any] = []
+    config = tiny.quick(base, distillation_steps=1)
+    assert distil(loaded, model, lessons(choices(5), 4, 0), config, told.append, tmp_path / "kept")
+    assert [p.step for p in told] == [1]
+
+
+def test_it_is_left_out_where_digits_have_no_token_of_their_own(base: Path, tmp_path: Path) -> None:
     from dqa.taste.heavy.distillation import distil
 
     loaded, model = adapted(base)
@@ -112,16 +165,17 @@ def test_it_is_left_out_where_digits_have_no_token_of_their_own(base: Path) -> N
     odd = Asked(tuple(f"motion {w} tags none" for w in words), tuple(map(float, range(10))))
     lesson = Lesson(render_prompt("a fox"), odd.texts[3], (odd,))
     told: list[Any] = []
-    assert not distil(loaded, model, [lesson] * 8, tiny.quick(base, distillation_steps=2), told.append)
+    assert not distil(loaded, model, [lesson] * 8, tiny.quick(base, distillation_steps=2), told.append, tmp_path / "k")
     assert told == []
     assert all((p == before[name]).all() for name, p in model.named_parameters() if p.requires_grad)
 
 
-def test_a_loss_that_is_not_finite_leaves_the_adapter_as_it_was(base: Path) -> None:
+def test_a_loss_that_is_not_finite_leaves_the_adapter_as_it_was(base: Path, tmp_path: Path) -> None:
     from dqa.taste.heavy.distillation import distil
 
     loaded, model = adapted(base)
     before = {name: p.clone() for name, p in model.named_parameters() if p.requires_grad}
     config = tiny.quick(base, distillation_steps=4, learning_rate=1e30, max_grad_norm=1e30)
-    assert not distil(loaded, model, lessons(choices(20), 16, 0), config, lambda _: None)
+    assert not distil(loaded, model, lessons(choices(20), 16, 0), config, lambda _: None, tmp_path / "kept")
+    assert not (tmp_path / "kept").exists()
     assert all((p == before[name]).all() for name, p in model.named_parameters() if p.requires_grad)
