@@ -53,6 +53,15 @@ def test_the_opposite_choices_teach_the_opposite() -> None:
     assert slope(next(lessons(turned, 1, 0)), LIKED) < -0.5
 
 
+def test_it_is_less_sure_of_a_user_who_often_slips() -> None:
+    clean = choices(120)
+    slipped = [
+        e.model_copy(update={"chosen": e.rejected, "rejected": e.chosen}) if i % 4 == 0 else e
+        for i, e in enumerate(clean)
+    ]
+    assert 0 < slope(next(lessons(slipped, 1, 0)), LIKED) < slope(next(lessons(clean, 1, 0)), LIKED) / 2
+
+
 def test_a_choice_that_was_made_three_times_weighs_more() -> None:
     real = choices(6)
     heavy = [e.model_copy(update={"weight": 3}) for e in real]
