@@ -94,7 +94,7 @@ def _progress() -> Any:
 
 
 def _line(progress: Progress) -> str:
-    if not progress.of:
+    if progress.stage not in ("distilling", "training"):
         return progress.stage
     doing = "learning from the light tier, " if progress.stage == "distilling" else ""
     held_out = "" if progress.eval_loss is None else f", held-out loss {progress.eval_loss:.3f}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,3 +59,25 @@ def test_too_few_pairs_is_no_training(
     monkeypatch.setenv("DQA_TASTE_MODEL", str(tmp_path))
     assert run(tmp_path) == 4
     assert "no training now: 0 clean pairs of 100" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("progress", "line"),
+    [
+        ({"stage": "loading"}, "loading"),
+        (
+            {"stage": "distilling", "step": 3, "of": 80, "loss": 2.5},
+            "learning from the light tier, step 3 of 80, loss 2.500",
+        ),
+        ({"stage": "training", "step": 10, "of": 30, "eval_loss": 0.61}, "step 10 of 30, held-out loss 0.610"),
+        ({"stage": "scoring", "step": 30, "of": 30}, "scoring"),
+    ],
+)
+def test_progress_says_what_is_being_done(
+    progress: dict[str, Any], line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from dqa.cli.training import _progress  # pyright: ignore[reportPrivateUsage]
+    from dqa.taste.heavy.config import Progress
+
+    _progress()(Progress.model_validate(progress))
+    assert capsys.readouterr().err.strip().endswith(line)

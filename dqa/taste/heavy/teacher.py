@@ -25,8 +25,8 @@ from dqa.taste.recipe import recipe
 
 _SCORES, _TAGS = [INDEX[name] for name in SCORES], [INDEX[name] for name in TAGS]
 
-
 _FOLDS = 5
+"""How often the teacher is fitted to some of the pairs and tried on the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +55,11 @@ def lessons(train: Sequence[Example], count: int, seed: int) -> Iterator[Lesson]
     """``count`` made-up clips; the same for the same arguments.
 
     Each takes its prompt, its tags and each of its scores from a real clip drawn anew, so that no two scores go
-    together.
+    together. One of which no score is known has nothing to teach, and is drawn again.
 
     Args:
         train: the real pairs, oldest first.
-        count: how many; none where there are no pairs.
+        count: how many; none where no score is known of any clip.
         seed: of the drawing.
     """
     if not train:
@@ -68,12 +68,20 @@ def lessons(train: Sequence[Example], count: int, seed: int) -> Iterator[Lesson]
     pool = np.stack([clip for pair in pairs for clip in pair])
     worth = _worth(_taste(train, pairs), pool)
     rng = np.random.default_rng(seed)
-    for _ in range(count):
-        clip = np.full(pool.shape[1], np.nan)
-        clip[_TAGS] = pool[rng.integers(len(pool)), _TAGS]
-        clip[_SCORES] = pool[rng.integers(len(pool), size=len(_SCORES)), _SCORES]
+    for _ in range(count if worth else 0):
+        clip = _drawn(rng, pool)
+        while not np.isfinite(clip[_SCORES]).any():
+            clip = _drawn(rng, pool)
         prompt = train[int(rng.integers(len(train)))].prompt
         yield Lesson(prompt, render_features(clip), tuple(_asked(clip, worth)))
+
+
+def _drawn(rng: np.random.Generator, pool: Array) -> Array:
+    """A clip, d: the tags of one of the pool and every score of another."""
+    clip = np.full(pool.shape[1], np.nan)
+    clip[_TAGS] = pool[rng.integers(len(pool)), _TAGS]
+    clip[_SCORES] = pool[rng.integers(len(pool), size=len(_SCORES)), _SCORES]
+    return clip
 
 
 def _taste(train: Sequence[Example], pairs: Sequence[tuple[Array, Array]]) -> Array:

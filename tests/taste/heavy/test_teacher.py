@@ -96,8 +96,18 @@ def test_the_same_again_for_the_same_seed_and_others_for_another() -> None:
     assert list(lessons(real, 5, 5)) != list(lessons(real, 5, 6))
 
 
-def test_texts_that_tell_nothing_ask_nothing() -> None:
+def test_texts_that_tell_nothing_teach_nothing() -> None:
     blank = render_features(np.full(len(NAMES), np.nan))
-    made = lessons([Example(prompt="p", chosen=blank, rejected=f"{blank} dark", weight=1)], 2, 0)
-    assert [lesson.asked for lesson in made] == [(), ()]
+    assert list(lessons([Example(prompt="p", chosen=blank, rejected=f"{blank} dark", weight=1)], 2, 0)) == []
     assert list(lessons([], 2, 0)) == []
+
+
+def test_where_little_is_known_every_lesson_has_something_to_teach() -> None:
+    values = np.full(len(NAMES), np.nan)
+    blank = render_features(values)
+    values[INDEX[LIKED]] = 1.0
+    known = render_features(values)
+    rare = [
+        Example(prompt="p", chosen=known if i == 0 else blank, rejected=f"{blank} dark", weight=1) for i in range(8)
+    ]
+    assert [len(lesson.asked) for lesson in lessons(rare, 20, 0)] == [1] * 20
