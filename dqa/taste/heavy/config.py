@@ -58,7 +58,7 @@ class TrainingConfig(_Strict):
     learning_rate: float | None = Field(None, gt=0)
     batch: int = Field(2, ge=1, le=64)
     accumulation: int = Field(4, ge=1, le=64)
-    distillation_steps: int = Field(80, ge=0, le=1000)
+    distillation_steps: int = Field(120, ge=0, le=1000)
     epochs: float = Field(2.0, gt=0, le=100)
     min_steps: int = Field(40, ge=1, le=1000)
     max_steps: int = Field(1000, ge=1, le=1000)
@@ -166,8 +166,9 @@ class Finished(_Strict):
     Attributes:
         steps: how far it came.
         best_step, best_loss: where the held-out loss was least; None when it never was finite.
-        loss: the held-out loss of the best adapter, taken anew by :mod:`dqa.taste.heavy.score`.
-        compared: the new adapter's and the serving adapter's loss on the same pairs, and how many; None without a
+        loss: the held-out loss of the best adapter as an order of clips, whatever its scale, see
+            :func:`dqa.taste.heavy.score.calibrated_loss`.
+        compared: the same of the new adapter and of the serving one on the same pairs, and how many; None without a
             serving adapter.
         accuracy, temperature: on the held-out pairs; the temperature divides the margin so that its probabilities fit.
         stopped: why it ended before its last step; None when it did not.

@@ -1,12 +1,18 @@
 """Teaches an adapter what the light tier knows, token by token, before it learns from choices.
 
-DPO's optimum for a reward r is ``pi(y) = pi_base(y) exp(r(y) / beta) / Z`` (Rafailov et al. 2023, arXiv:2305.18290,
-equation 4). The teacher's reward is a sum over scores, so that its share of one digit is known, and the optimum can be
-asked for where that digit stands: ``beta log(pi / pi_base) = r(digit) - beta log Z`` for all ten digits at once. The
-loss is the squared error of that, the mean over the digits and the sum over the scores, and everywhere else of the
-implicit reward itself, which is to stay 0. A labelled pair tells one bit; a made-up clip tells what each digit of each
-of its scores is worth. (Fisch et al. 2024, arXiv:2405.19316, distil reward models into preference-tuned ones by whole
-responses.) Figures are in docs/measurements.md.
+DPO sees of an adapter the difference of the implicit rewards ``beta log(pi / pi_base)`` of two responses to one prompt
+(Rafailov et al. 2023, arXiv:2305.18290, equation 7). The teacher's reward is a sum over scores, so that its share of
+each digit is known, and what is asked of the adapter has three parts:
+
+* shape: where a digit stands, the implicit rewards of all ten are the teacher's and some number that they share;
+* total: the implicit reward of a whole clip is the teacher's and one number that all clips share;
+* plain: tokens that are no digit keep their probability, which matters little.
+
+A labelled pair tells one bit; a clip tells what each digit of each of its scores is worth. Shape alone does not do:
+probabilities sum to 1, so that what ten digits share is their ``-beta log Z``, which depends on the digits before, and
+summed over a clip is noise of half the size of what users prefer by. The total asks the adapter to even that out.
+(Fisch et al. 2024, arXiv:2405.19316, distil reward models into preference-tuned ones by the totals alone.) Figures are
+in docs/measurements.md.
 """
 
 from __future__ import annotations
@@ -26,17 +32,51 @@ from safetensors.torch import load_file, save
 from dqa.taste.heavy.base import Base
 from dqa.taste.heavy.checkpoints import write_atomically
 from dqa.taste.heavy.config import Progress, TrainingConfig, learning_rate_for
-from dqa.taste.heavy.score import Encoded, encode
+from dqa.taste.heavy.score import Encoded, encode, response_log_probabilities
 from dqa.taste.heavy.teacher import Asked, Lesson
 from dqa.taste.heavy.train import Tell
 
 LESSONS = 4
-"""Made-up clips a step."""
+"""Clips a step."""
+
+RATE = 2.0
+"""Of the rate at which choices are learned: what is asked is free of noise."""
+
+_TOTAL = (0.3, 0.7)
+"""Between these shares of the steps whole clips come to count: before, their error drowns what digits teach."""
+
+_PLAIN = 0.1
+"""Of the error of tokens that are no digit."""
 
 KEPT_EVERY = 10
 """Steps between two states that a killed process leaves behind."""
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Loss:
+    """In nats squared; the head of this module says what each is.
+
+    Attributes:
+        shape: of the digits, the mean over the clips.
+        total: of whole clips.
+        plain: of all that is no digit, the mean over the clips.
+    """
+
+    shape: torch.Tensor
+    total: torch.Tensor
+    plain: torch.Tensor
+
+    def weighted(self, done: float) -> torch.Tensor:
+        """What a step makes less, at a share of the way."""
+        begin, end = _TOTAL
+        return self.shape + min(1.0, max(0.0, (done - begin) / (end - begin))) * self.total + _PLAIN * self.plain
+
+    @property
+    def whole(self) -> float:
+        """What it comes to in the end, for people to watch."""
+        return float(self.weighted(1.0).detach())
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,19 +111,20 @@ def distil(base: Base, model: Any, lessons: Iterable[Lesson], config: TrainingCo
         if step <= done:
             continue
         for group in optimiser.param_groups:
-            group["lr"] = rate * min(1.0, step / max(1.0, config.warmup * steps)) * (1 - (step - 1) / steps)
-        loss = _step(base, model, part, config.beta)
-        if loss is None or not math.isfinite(loss):
+            group["lr"] = RATE * rate * min(1.0, step / max(1.0, config.warmup * steps)) * (1 - (step - 1) / steps)
+        loss = _loss(base, model, part, config.beta)
+        if loss is None or not math.isfinite(loss.whole):
             log.warning("the light tier's taste is left out: %s", _WHY[loss is None])
             _put(weights, before)
             kept.unlink(missing_ok=True)
             return False
+        loss.weighted(step / steps).backward()  # pyright: ignore[reportUnknownMemberType]
         torch.nn.utils.clip_grad_norm_(weights, config.max_grad_norm)
         optimiser.step()
         optimiser.zero_grad()
         if step % KEPT_EVERY == 0 or step == steps:
             _keep(kept, step, weights, optimiser)
-        tell(Progress(stage="distilling", step=step, of=steps, loss=loss))
+        tell(Progress(stage="distilling", step=step, of=steps, loss=loss.whole))
     return True
 
 
@@ -126,18 +167,41 @@ def _batches(lessons: Iterable[Lesson]) -> Iterator[list[Lesson]]:
         yield part
 
 
-def _step(base: Base, model: Any, part: list[Lesson], beta: float) -> float | None:
-    """The mean loss of some lessons, its gradients added; None where none has a target."""
-    told, total = 0, 0.0
-    tokenizer, bf16 = base.tokenizer, bool(base.identity["bf16"])
-    for lesson in part:
-        encoded = encode(tokenizer, lesson.prompt, lesson.response)
-        targets = [found for asked in lesson.asked if (found := _target(tokenizer, lesson, asked, encoded))]
-        with torch.autocast(next(model.parameters()).device.type, dtype=torch.bfloat16, enabled=bf16):
-            loss = _loss(model, encoded, targets, beta) / len(part)
-        loss.backward()  # pyright: ignore[reportUnknownMemberType]
-        told, total = told + len(targets), total + float(loss.detach())
-    return total if told else None
+def _loss(base: Base, model: Any, part: list[Lesson], beta: float) -> _Loss | None:
+    """What some lessons say of the adapter; None where no digit can be asked for."""
+    tokenizer = base.tokenizer
+    encoded = [encode(tokenizer, lesson.prompt, lesson.response) for lesson in part]
+    targets = [
+        [found for asked in lesson.asked if (found := _target(tokenizer, lesson, asked, e))]
+        for lesson, e in zip(part, encoded, strict=True)
+    ]
+    if not any(targets):
+        return None
+    device, bf16 = next(model.parameters()).device, bool(base.identity["bf16"])
+    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16):
+        with torch.no_grad(), model.disable_adapter():
+            references = list(response_log_probabilities(model, tokenizer, encoded))
+        given = list(response_log_probabilities(model, tokenizer, encoded))
+    shapes, totals, plains = list[torch.Tensor](), list[torch.Tensor](), list[torch.Tensor]()
+    for i, lesson in enumerate(part):
+        rewards = beta * (given[i] - references[i])
+        seen = torch.tensor(encoded[i].ids[encoded[i].first :], device=device)
+        of_tokens = rewards.gather(1, seen[:, None])[:, 0]
+        digits = torch.tensor([t.at - encoded[i].first for t in targets[i]], dtype=torch.long, device=device)
+        shapes.append(_shape(rewards[digits], targets[i]))
+        totals.append(of_tokens.sum() - lesson.reward)
+        plains.append(of_tokens.square().sum() - of_tokens[digits].square().sum())
+    total = torch.stack(totals).var() if len(part) > 1 else given[0].new_zeros(())
+    return _Loss(torch.stack(shapes).mean(), total, torch.stack(plains).mean())
+
+
+def _shape(rewards: torch.Tensor, targets: list[_Target]) -> torch.Tensor:
+    """How far the ten digits are from what the teacher gives them but for what they have in common; d x vocabulary."""
+    if not targets:
+        return rewards.new_zeros(())
+    tokens = torch.tensor([t.tokens for t in targets], device=rewards.device)
+    wanted = torch.tensor([t.rewards for t in targets], device=rewards.device)
+    return (rewards.gather(1, tokens) - wanted).var(dim=1, correction=0).sum()
 
 
 def _target(tokenizer: Any, lesson: Lesson, asked: Asked, encoded: Encoded) -> _Target | None:
@@ -149,31 +213,4 @@ def _target(tokenizer: Any, lesson: Lesson, asked: Asked, encoded: Encoded) -> _
     if len(differ) != 1:
         return None
     (at,) = differ
-    return _Target(at, [ids[at] for ids in others], asked.rewards) if at >= max(1, encoded.start) else None
-
-
-def _loss(model: Any, encoded: Encoded, targets: list[_Target], beta: float) -> torch.Tensor:
-    """The squared error of the implicit rewards of every token of the response, in nats squared."""
-    with torch.no_grad(), model.disable_adapter():
-        reference = _log_probabilities(model, encoded)
-    now, first = _log_probabilities(model, encoded), max(1, encoded.start)
-    loss = now.new_zeros(())
-    if targets:
-        rows = torch.tensor([t.at - first for t in targets], device=now.device)
-        tokens = torch.tensor([t.tokens for t in targets], device=now.device)
-        rewards = torch.tensor([t.rewards for t in targets], device=now.device)
-        tilted = reference[rows].scatter_add(1, tokens, rewards / beta)
-        wanted = rewards - beta * torch.logsumexp(tilted, dim=1, keepdim=True)
-        given = beta * (now[rows] - reference[rows]).gather(1, tokens)
-        loss = loss + (given - wanted).square().mean(dim=1).sum()
-    digits = {t.at for t in targets}
-    plain = torch.tensor([i - first for i in range(first, len(encoded.ids)) if i not in digits], device=now.device)
-    seen = torch.tensor(encoded.ids, device=now.device)[plain + first]
-    return loss + (beta * (now[plain] - reference[plain]).gather(1, seen[:, None])).square().sum()
-
-
-def _log_probabilities(model: Any, encoded: Encoded) -> torch.Tensor:
-    """Of each token of the response given those before it: responses x vocabulary."""
-    ids = torch.tensor([encoded.ids], device=next(model.parameters()).device)
-    logits = model(input_ids=ids, use_cache=False).logits[0]
-    return torch.log_softmax(logits[max(1, encoded.start) - 1 : -1].float(), dim=-1)
+    return _Target(at, [ids[at] for ids in others], asked.rewards) if at >= encoded.first else None

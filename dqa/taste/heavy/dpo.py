@@ -40,7 +40,7 @@ from dqa.taste.heavy.distillation import LESSONS, distil
 from dqa.taste.heavy.guards import Rules
 from dqa.taste.heavy.machine import How, Machine, choose
 from dqa.taste.heavy.publish import CONFIG, WEIGHTS
-from dqa.taste.heavy.score import fitted_temperature, implicit_rewards, preference_loss
+from dqa.taste.heavy.score import calibrated_loss, fitted_temperature, implicit_rewards
 from dqa.taste.heavy.teacher import lessons
 from dqa.taste.heavy.train import Tell
 
@@ -238,7 +238,7 @@ def _judged(request: TrainingRequest, base: Base, trainer: Any, rules: Rules) ->
     margins = _margins(model, base.tokenizer, request.held_out, beta)
     _write_candidate(scratch / CANDIDATE, best, trainer.model.peft_config["default"], request, base)
     compared = _compared(request, base, model, margins)
-    loss = preference_loss(margins)
+    loss = calibrated_loss(margins)
     # Scoring every clip takes a while; an adapter that won't pass the gate is not asked.
     good = loss < math.log(2) and (compared is None or compared[0] < compared[1])
     model.set_adapter("default")
@@ -271,7 +271,7 @@ def _compared(
     model.load_adapter(request.serving, adapter_name="serving", is_trainable=False)
     model.set_adapter("serving")
     serving = _margins(model, base.tokenizer, [request.held_out[i] for i in rows], request.config.beta)
-    return preference_loss([margins[i] for i in rows]), preference_loss(serving), len(rows)
+    return calibrated_loss([margins[i] for i in rows]), calibrated_loss(serving), len(rows)
 
 
 def _margins(model: Any, tokenizer: Any, examples: Sequence[Example], beta: float) -> list[float]:

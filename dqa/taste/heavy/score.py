@@ -7,10 +7,15 @@ the same model with the adapter disabled, as in training: with another one the r
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
+
+from dqa.taste.bradley_terry import Array
+
+_TEMPERATURES = 0.05 * 400 ** (np.arange(201) / 200)
 
 Text = tuple[str, str]
 """A prompt and a response."""
@@ -25,6 +30,11 @@ class Encoded:
 
     ids: list[int]
     start: int
+
+    @property
+    def first(self) -> int:
+        """The first token of the response that has one before it, on which its probability depends."""
+        return max(1, self.start)
 
 
 def encode(tokenizer: Any, prompt: str, response: str) -> Encoded:
@@ -53,6 +63,25 @@ def log_likelihoods(model: Any, tokenizer: Any, texts: Sequence[Text], batch: in
     return found
 
 
+def response_log_probabilities(model: Any, tokenizer: Any, part: Sequence[Encoded]) -> Iterator[Any]:
+    """Of every token that could stand at each place of a response, given those before it, in nats.
+
+    One tensor for each of ``part``, places (from :attr:`Encoded.first`) x vocabulary; all from one forward pass.
+    """
+    import torch
+
+    longest = max(len(e.ids) for e in part)
+    ids = torch.full((len(part), longest), int(tokenizer.pad_token_id), dtype=torch.long)
+    mask = torch.zeros_like(ids)
+    for row, e in enumerate(part):
+        ids[row, : len(e.ids)] = torch.tensor(e.ids)
+        mask[row, : len(e.ids)] = 1
+    device = next(model.parameters()).device
+    logits = model(input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=False).logits
+    for row, e in enumerate(part):  # the logits at t speak of the token at t + 1
+        yield torch.log_softmax(logits[row, e.first - 1 : len(e.ids) - 1].float(), dim=-1)
+
+
 def implicit_rewards(
     model: Any, tokenizer: Any, texts: Sequence[Text], beta: float, batch: int = _BATCH
 ) -> list[float]:
@@ -71,40 +100,33 @@ def implicit_rewards(
     return [beta * (a - b) for a, b in zip(with_adapter, without, strict=True)]
 
 
-def preference_loss(margins: Sequence[float]) -> float:
-    """DPO's loss: the mean of ``-log sigmoid(r_chosen - r_rejected)``, in nats; log 2 when nothing is known."""
-    return sum(_softplus(-m) for m in margins) / len(margins)
-
-
 def fitted_temperature(margins: Sequence[float]) -> float:
     """The T in [0.05, 20] for which ``sigmoid(margin / T)`` fits held-out pairs best; above 1: too sure of itself."""
-    grid = [0.05 * 400 ** (k / 200) for k in range(201)]
-    return min(grid, key=lambda t: preference_loss([m / t for m in margins]))
+    return float(_TEMPERATURES[_losses(margins).sum(axis=1).argmin()])
+
+
+def calibrated_loss(margins: Sequence[float]) -> float:
+    """DPO's loss, ``-log sigmoid(margin / T)``, of each pair at the T that fits the others best: the mean, in nats.
+
+    What an adapter's order of clips is worth, whatever its scale: whoever uses the reward fits a scale of their own.
+    Log 2 when nothing is known; above it for an order that is no better than chance.
+    """
+    losses = _losses(margins)
+    others = losses.sum(axis=1, keepdims=True) - losses
+    return float(losses[others.argmin(axis=0), range(len(margins))].mean())
+
+
+def _losses(margins: Sequence[float]) -> Array:
+    """Of each pair at each temperature, nats: temperatures x pairs."""
+    return np.logaddexp(0.0, -np.asarray(margins, float)[None, :] / _TEMPERATURES[:, None])
 
 
 def _of_batch(model: Any, tokenizer: Any, part: Sequence[Encoded]) -> list[float]:
+    """One row's distribution at a time: over the whole vocabulary in fp32 they are large."""
     import torch
 
-    longest = max(len(e.ids) for e in part)
-    ids = torch.full((len(part), longest), int(tokenizer.pad_token_id), dtype=torch.long)
-    mask = torch.zeros_like(ids)
-    for row, e in enumerate(part):
-        ids[row, : len(e.ids)] = torch.tensor(e.ids)
-        mask[row, : len(e.ids)] = 1
-    device = next(model.parameters()).device
-    logits = model(input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=False).logits
-    return [_of_response(logits[row], e) for row, e in enumerate(part)]
-
-
-def _of_response(logits: Any, e: Encoded) -> float:
-    """The sum over the response's tokens; ``logits[t]`` speaks of the token at t + 1."""
-    import torch
-
-    first, last = max(1, e.start), len(e.ids)
-    log_probabilities = torch.log_softmax(logits[first - 1 : last - 1].float(), dim=-1)
-    wanted = torch.tensor(e.ids[first:last], device=log_probabilities.device)
-    return float(log_probabilities.gather(1, wanted[:, None]).double().sum())
-
-
-def _softplus(x: float) -> float:
-    return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
+    found = list[float]()
+    for e, row in zip(part, response_log_probabilities(model, tokenizer, part), strict=True):
+        wanted = torch.tensor(e.ids[e.first :], device=row.device)
+        found.append(float(row.gather(1, wanted[:, None]).double().sum()))
+    return found

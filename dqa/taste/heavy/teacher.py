@@ -1,4 +1,4 @@
-"""The light tier as a teacher: made-up clips, and what each of their scores is worth to it.
+"""The light tier as a teacher: clips, real and made up, and what each of their scores is worth to it.
 
 To a language model a digit is a category of its own: that 7 lies between 6 and 8, and that it may speak for one score
 and against another, it would have to find in a few hundred choices, where the light tier, which reads digits as
@@ -25,13 +25,16 @@ from dqa.taste.recipe import recipe
 
 _SCORES, _TAGS = [INDEX[name] for name in SCORES], [INDEX[name] for name in TAGS]
 
+REAL = 0.5
+"""Share of real clips among the lessons: they alone have scores that go together as those do that will be judged."""
+
 _FOLDS = 5
 """How often the teacher is fitted to some of the pairs and tried on the others."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One score of a made-up clip, with each digit that it could have.
+    """One score of a clip, with each digit that it could have.
 
     Attributes:
         texts: the clip's rendering with the digits 0 to 9 there.
@@ -44,18 +47,29 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """A made-up clip: what it was asked for, its rendering, and its scores that are known."""
+    """A clip, and what the teacher says of it.
+
+    Attributes:
+        prompt: what it was asked for.
+        response: its rendering.
+        asked: its scores that are known.
+    """
 
     prompt: str
     response: str
     asked: tuple[Asked, ...]
 
+    @property
+    def reward(self) -> float:
+        """What the teacher gives the clip, in nats: the sum over its scores."""
+        return sum(asked.rewards[asked.texts.index(self.response)] for asked in self.asked)
+
 
 def lessons(train: Sequence[Example], count: int, seed: int) -> Iterator[Lesson]:
-    """``count`` made-up clips; the same for the same arguments.
+    """``count`` clips; the same for the same arguments.
 
-    Each takes its prompt, its tags and each of its scores from a real clip drawn anew, so that no two scores go
-    together. One of which no score is known has nothing to teach, and is drawn again.
+    One in two is a real one. The others take their prompt, their tags and each of their scores from a real clip drawn
+    anew, so that no two scores go together. One of which no score is known has nothing to teach, and is drawn again.
 
     Args:
         train: the real pairs, oldest first.
@@ -69,19 +83,21 @@ def lessons(train: Sequence[Example], count: int, seed: int) -> Iterator[Lesson]
     worth = _worth(_taste(train, pairs), pool)
     rng = np.random.default_rng(seed)
     for _ in range(count if worth else 0):
-        clip = _drawn(rng, pool)
+        prompt, clip = _drawn(rng, train, pool)
         while not np.isfinite(clip[_SCORES]).any():
-            clip = _drawn(rng, pool)
-        prompt = train[int(rng.integers(len(train)))].prompt
+            prompt, clip = _drawn(rng, train, pool)
         yield Lesson(prompt, render_features(clip), tuple(_asked(clip, worth)))
 
 
-def _drawn(rng: np.random.Generator, pool: Array) -> Array:
-    """A clip, d: the tags of one of the pool and every score of another."""
+def _drawn(rng: np.random.Generator, train: Sequence[Example], pool: Array) -> tuple[str, Array]:
+    """A prompt and a clip, d; ``pool`` has two clips for each of ``train``."""
+    which = int(rng.integers(len(pool)))
+    if rng.random() < REAL:
+        return train[which // 2].prompt, pool[which]
     clip = np.full(pool.shape[1], np.nan)
-    clip[_TAGS] = pool[rng.integers(len(pool)), _TAGS]
+    clip[_TAGS] = pool[which, _TAGS]
     clip[_SCORES] = pool[rng.integers(len(pool), size=len(_SCORES)), _SCORES]
-    return clip
+    return train[int(rng.integers(len(train)))].prompt, clip
 
 
 def _taste(train: Sequence[Example], pairs: Sequence[tuple[Array, Array]]) -> Array:

@@ -8,13 +8,7 @@ from typing import Any
 
 import pytest
 
-from dqa.taste.heavy.score import (
-    encode,
-    fitted_temperature,
-    implicit_rewards,
-    log_likelihoods,
-    preference_loss,
-)
+from dqa.taste.heavy.score import calibrated_loss, encode, fitted_temperature, implicit_rewards, log_likelihoods
 from tests.taste.heavy import tiny
 from tests.taste.heavy.conftest import Trained
 
@@ -72,8 +66,12 @@ def test_the_reference_is_the_base_model(adapted: tuple[Any, Any], base: Path) -
     assert without == pytest.approx(log_likelihoods(untouched, tokenizer, TEXTS), abs=1e-5)
 
 
-def test_the_held_out_loss_is_the_one_that_trl_told(trained: Trained) -> None:
-    assert trained.finished.loss == pytest.approx(trained.finished.best_loss, abs=1e-5)
+def test_its_margins_are_those_that_trl_trained_on(adapted: tuple[Any, Any], trained: Trained) -> None:
+    held_out = trained.request.held_out
+    texts = [(e.prompt, response) for e in held_out for response in (e.chosen, e.rejected)]
+    rewards = torch.tensor(implicit_rewards(*adapted, texts, trained.request.config.beta))
+    loss = torch.nn.functional.softplus(rewards[1::2] - rewards[::2]).mean()
+    assert trained.finished.best_loss == pytest.approx(float(loss), abs=1e-5)
 
 
 def test_the_response_begins_after_the_prompt_and_ends_with_the_end(adapted: tuple[Any, Any]) -> None:
@@ -83,10 +81,35 @@ def test_the_response_begins_after_the_prompt_and_ends_with_the_end(adapted: tup
     assert tokenizer.decode(encoded.ids[encoded.start :]) == TEXTS[0][1] + tokenizer.eos_token
 
 
+def preferences(noise: float) -> list[float]:
+    """Margins of 200 pairs, of which less noise gets more right."""
+    import numpy as np
+
+    rng = np.random.default_rng(1)
+    return (rng.normal(size=200) * noise + np.abs(rng.normal(size=200))).tolist()
+
+
 def test_a_loss_of_nothing_known_is_log_two() -> None:
-    assert preference_loss([0.0, 0.0]) == pytest.approx(math.log(2))
-    assert preference_loss([800.0]) == 0.0
-    assert preference_loss([-800.0]) == 800.0
+    assert calibrated_loss([0.0, 0.0]) == pytest.approx(math.log(2))
+
+
+def test_a_loss_is_of_pairs_that_its_temperature_was_not_fitted_to() -> None:
+    margins = preferences(1.0)[:12]
+    found = 0.0
+    for i, margin in enumerate(margins):
+        temperature = fitted_temperature(margins[:i] + margins[i + 1 :])
+        found += math.log1p(math.exp(-margin / temperature)) / len(margins)
+    assert calibrated_loss(margins) == pytest.approx(found)
+
+
+def test_a_better_order_has_less_loss_whatever_its_scale() -> None:
+    good, fair = preferences(0.5), preferences(1.0)
+    assert calibrated_loss(good) < calibrated_loss(fair) < math.log(2)
+    assert calibrated_loss([6 * m for m in good]) == pytest.approx(calibrated_loss(good), abs=0.01)
+
+
+def test_an_order_that_is_wrong_is_worse_than_guessing() -> None:
+    assert calibrated_loss([-m for m in preferences(1.0)]) > math.log(2)
 
 
 def test_the_temperature_undoes_a_scale() -> None:

@@ -68,16 +68,25 @@ def test_a_choice_that_was_made_three_times_weighs_more() -> None:
     assert slope(next(lessons(heavy, 1, 0)), LIKED) > slope(next(lessons(real, 1, 0)), LIKED)
 
 
-def test_a_made_up_clip_is_made_of_what_was_seen() -> None:
+def test_a_clip_is_real_or_made_of_what_was_seen() -> None:
     real = choices(6)
-    seen = {name: {digits(text, name) for e in real for text in (e.chosen, e.rejected)} for name in SCORES}
-    made = list(lessons(real, 40, 0))
-    assert len(made) == 40
-    for lesson in made:
+    clips = {(e.prompt, text) for e in real for text in (e.chosen, e.rejected)}
+    seen = {name: {digits(text, name) for _, text in clips} for name in SCORES}
+    taught = list(lessons(real, 40, 0))
+    assert len(taught) == 40
+    assert 10 < sum((lesson.prompt, lesson.response) in clips for lesson in taught) < 30
+    for lesson in taught:
         assert lesson.prompt in {r.prompt for r in real}
         assert all(digits(lesson.response, name) in seen[name] for name in SCORES)
         assert len(lesson.asked) == len(SCORES)
         assert all(lesson.response in a.texts and len(set(a.texts)) == 10 for a in lesson.asked)
+
+
+def test_a_clips_reward_is_the_sum_over_its_scores() -> None:
+    for lesson in lessons(choices(60), 20, 0):
+        told = re.findall(r" (\d)(?= |$)", lesson.response.partition(" tags ")[0])
+        assert len(told) == len(SCORES)
+        assert lesson.reward == pytest.approx(sum(a.rewards[int(d)] for a, d in zip(lesson.asked, told, strict=True)))
 
 
 def test_what_was_never_judged_stays_unknown_and_is_not_asked() -> None:

@@ -77,7 +77,7 @@ def test_a_warm_start_keeps_the_base_as_its_reference(trained: Trained, tmp_path
         )
     )
     # Hardly moved, it is the adapter it began with. With the trap (that adapter as reference) the loss would be log 2.
-    assert warm.finished.best_loss == pytest.approx(trained.finished.loss, abs=1e-3)
+    assert warm.finished.best_loss == pytest.approx(trained.finished.best_loss, abs=1e-3)
     assert warm.finished.rewards == {} or warm.finished.rewards == pytest.approx(trained.finished.rewards, abs=1e-3)
     assert warm.finished.compared is not None
     new, serving, pairs = warm.finished.compared
