@@ -17,7 +17,7 @@ setup: $(STAMP)
 $(STAMP): pyproject.toml constraints.txt workers/embedded.requirements.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[embedded,training,service,letta,dev]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[embedded,training,gpu,service,letta,dev]'
 	$(BIN)/python -m pip install --quiet --no-deps -r workers/embedded.requirements.txt
 	touch $(STAMP)
 
@@ -31,7 +31,6 @@ test-fast: setup
 	$(BIN)/python -m pytest -n $(WORKERS) -m 'not slow'
 
 test-gpu: setup
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[gpu]'
 	$(BIN)/python -m pytest -m gpu
 
 check: setup

@@ -166,7 +166,7 @@ class Finished(_Strict):
     Attributes:
         steps: how far it came.
         best_step, best_loss: where the held-out loss was least; None when it never was finite.
-        loss: the held-out loss of the best adapter as an order of clips, whatever its scale, see
+        loss: the held-out loss of the best adapter, less sure of itself where it is too sure, see
             :func:`dqa.taste.heavy.score.calibrated_loss`.
         compared: the same of the new adapter and of the serving one on the same pairs, and how many; None without a
             serving adapter.

@@ -20,7 +20,7 @@ from __future__ import annotations
 import itertools
 import logging
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -102,11 +102,15 @@ def distil(base: Base, model: Any, lessons: Iterable[Lesson], config: TrainingCo
         kept: the file with the state so far, which a killed process leaves for the next; whole when this returns True,
             gone when it returns False.
     """
-    weights = [p for p in model.parameters() if p.requires_grad]
-    before = [p.detach().clone() for p in weights]
+    adapter = [p for p in model.parameters() if p.requires_grad]
+    before = [p.detach().clone() for p in adapter]
+    # Over a base in 4 bit TRL holds the adapter in bf16, whose steps are too coarse for most of Adam's.
+    weights = [p if p.dtype == torch.float32 else p.detach().float().requires_grad_() for p in adapter]
     rate, steps = config.learning_rate or learning_rate_for(base.parameters), config.distillation_steps
     optimiser = torch.optim.AdamW(weights, lr=rate, weight_decay=0.0)
     done = _resumed(kept, weights, optimiser)
+    _put(adapter, weights)
+    model.train()  # where activations are to be computed anew instead of kept, they are so in training only
     for step, part in enumerate(_batches(lessons), start=1):
         if step <= done:
             continue
@@ -115,13 +119,17 @@ def distil(base: Base, model: Any, lessons: Iterable[Lesson], config: TrainingCo
         loss = _loss(base, model, part, config.beta)
         if loss is None or not math.isfinite(loss.whole):
             log.warning("the light tier's taste is left out: %s", _WHY[loss is None])
-            _put(weights, before)
+            _put(adapter, before)
             kept.unlink(missing_ok=True)
             return False
         loss.weighted(step / steps).backward()  # pyright: ignore[reportUnknownMemberType]
+        for weight, of in zip(weights, adapter, strict=True):
+            weight.grad = None if of.grad is None else of.grad.to(weight.dtype)
         torch.nn.utils.clip_grad_norm_(weights, config.max_grad_norm)
         optimiser.step()
         optimiser.zero_grad()
+        model.zero_grad()
+        _put(adapter, weights)
         if step % KEPT_EVERY == 0 or step == steps:
             _keep(kept, step, weights, optimiser)
         tell(Progress(stage="distilling", step=step, of=steps, loss=loss.whole))
@@ -155,7 +163,7 @@ def _resumed(kept: Path, weights: list[torch.Tensor], optimiser: torch.optim.Opt
     return int(found["done"])
 
 
-def _put(weights: list[torch.Tensor], values: list[torch.Tensor]) -> None:
+def _put(weights: Sequence[torch.Tensor], values: Sequence[torch.Tensor]) -> None:
     with torch.no_grad():
         for weight, value in zip(weights, values, strict=True):
             weight.copy_(value)

@@ -108,10 +108,10 @@ def fitted_temperature(margins: Sequence[float]) -> float:
 def calibrated_loss(margins: Sequence[float]) -> float:
     """DPO's loss, ``-log sigmoid(margin / T)``, of each pair at the T that fits the others best: the mean, in nats.
 
-    What an adapter's order of clips is worth, whatever its scale: whoever uses the reward fits a scale of their own.
-    Log 2 when nothing is known; above it for an order that is no better than chance.
+    What an adapter's order of clips is worth where it is too sure of it: whoever uses the reward fits a scale of their
+    own. T is 1 at least. Log 2 when nothing is known.
     """
-    losses = _losses(margins)
+    losses = _losses(margins)[_TEMPERATURES >= 1]
     others = losses.sum(axis=1, keepdims=True) - losses
     return float(losses[others.argmin(axis=0), range(len(margins))].mean())
 
