@@ -11,8 +11,11 @@ from typing import Any
 from dqa.errors import ModelUnavailable
 from dqa.models.vlm.local_machine import How
 
-_FULL_PRECISION = ["lm_head", "visual", "vision_tower", "vision_model", "multi_modal_projector"]
-"""What 4 bit leaves alone: the head that answers are read from, and the small part that sees."""
+_FULL_PRECISION = [
+    rf"(.*\.)?{name}" for name in ("lm_head", "visual", "vision_tower", "vision_model", "multi_modal_projector")
+]
+"""What 4 bit leaves alone: the head that answers are read from, and the small part that sees. transformers matches from
+the start of a module's name, and a part's name alone would leave nothing alone of ``model.visual.blocks.0``."""
 
 
 def load_model(folder: Path, how: How) -> Any:

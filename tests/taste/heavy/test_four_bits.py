@@ -6,6 +6,7 @@ The product never chooses that (:mod:`dqa.taste.heavy.machine`); what is loaded,
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 
 from dqa.taste.heavy.config import Progress, TrainingConfig, recipe
 from dqa.taste.heavy.machine import How, Machine
+from tests.four_bits import unpacked
 from tests.taste.heavy import tiny
 from tests.taste.heavy.conftest import Trained, run_here
 from tests.taste.heavy.renderings import choices
@@ -30,11 +32,8 @@ def chosen(_config: TrainingConfig, _machine: Machine) -> How:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def unpacked() -> Any:
-    """Where a CPU has AVX512-BF16, bitsandbytes packs the weights for inference at the first evaluation, and what is
-    trained after that gets no gradient. A GPU has no such thing."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bitsandbytes.nn.modules.has_avx512bf16", lambda: False)
+def _unpacked() -> Iterator[None]:  # pyright: ignore[reportUnusedFunction]
+    with unpacked():
         yield
 
 

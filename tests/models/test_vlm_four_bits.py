@@ -1,0 +1,59 @@
+"""A vision-language model in NF4 without a GPU: bitsandbytes computes it on a CPU too, if slowly.
+
+The product never chooses that (:mod:`dqa.models.vlm.local_machine`); what is quantised, what is left alone and what is
+answered is the same. It computes in float32 here, so that answers can be compared closely.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from dqa.models.vlm.local_machine import Arguments, How, Machine
+from tests.four_bits import unpacked
+from tests.models import tiny_vlm
+from tests.models.test_vlm_local import QUESTIONS, odds, opened, pictures
+
+bitsandbytes = pytest.importorskip("bitsandbytes")
+
+FAMILIES: dict[str, Callable[[Path], Path]] = {
+    "qwen3_vl": tiny_vlm.qwen3_vl, "qwen3_5": tiny_vlm.qwen3_5, "internvl": tiny_vlm.internvl,
+}  # fmt: skip
+
+
+@pytest.fixture(params=FAMILIES)
+def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    return FAMILIES[request.param](tmp_path)
+
+
+def in_four_bits(_arguments: Arguments, _machine: Machine) -> How:
+    return How(device="cpu", dtype="float32", nf4=True, attention="sdpa")
+
+
+def linear(model: Any) -> dict[str, Any]:
+    return {name: module for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)}
+
+
+def test_the_language_model_is_quantised_and_answers_as_the_weights_that_it_stands_for(folder: Path) -> None:
+    plain = opened(folder)
+    with unpacked() as patch:
+        patch.setattr("dqa.models.vlm.local_machine.choose", in_four_bits)
+        quantised = opened(folder)
+    found, own = linear(quantised._model), linear(plain._model)
+    small = {name for name, module in found.items() if isinstance(module, bitsandbytes.nn.Linear4bit)}
+    assert small == {name for name in own if ".language_model." in name}
+    assert any(".visual." in name or ".vision_tower." in name for name in own.keys() - small)
+    assert "lm_head" in own.keys() - small
+    images = pictures((64, 96), (64, 96))
+    for name in small:
+        weight = found[name].weight
+        assert (weight.quant_state.quant_type, weight.quant_state.nested) == ("nf4", True)
+        own[name].weight.data.copy_(bitsandbytes.functional.dequantize_4bit(weight.data, weight.quant_state))
+    wanted = odds(plain.ask(images, QUESTIONS))
+    unrounded = odds(opened(folder).ask(images, QUESTIONS))
+    assert unrounded != pytest.approx(wanted, abs=1e-3), "weights that four bits hold exactly prove nothing"
+    assert odds(quantised.ask(images, QUESTIONS)) == pytest.approx(wanted, abs=1e-3)
