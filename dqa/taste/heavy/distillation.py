@@ -39,7 +39,7 @@ from dqa.taste.heavy.train import Tell
 LESSONS = 4
 """Clips a step."""
 
-RATE = 2.0
+_RATE = 2.0
 """Of the rate at which choices are learned: what is asked is free of noise."""
 
 _TOTAL = (0.3, 0.7)
@@ -115,7 +115,7 @@ def distil(base: Base, model: Any, lessons: Iterable[Lesson], config: TrainingCo
         if step <= done:
             continue
         for group in optimiser.param_groups:
-            group["lr"] = RATE * rate * min(1.0, step / max(1.0, config.warmup * steps)) * (1 - (step - 1) / steps)
+            group["lr"] = _RATE * rate * min(1.0, step / max(1.0, config.warmup * steps)) * (1 - (step - 1) / steps)
         loss = _loss(base, model, part, config.beta)
         if loss is None or not math.isfinite(loss.whole):
             log.warning("the light tier's taste is left out: %s", _WHY[loss is None])

@@ -16,6 +16,7 @@ import numpy as np
 from dqa.taste.bradley_terry import Array
 
 _TEMPERATURES = 0.05 * 400 ** (np.arange(201) / 200)
+"""From 0.05 to 20, three per cent apart; the middle one is 1."""
 
 Text = tuple[str, str]
 """A prompt and a response."""

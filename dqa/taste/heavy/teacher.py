@@ -25,7 +25,7 @@ from dqa.taste.recipe import recipe
 
 _SCORES, _TAGS = [INDEX[name] for name in SCORES], [INDEX[name] for name in TAGS]
 
-REAL = 0.5
+_REAL = 0.5
 """Share of real clips among the lessons: they alone have scores that go together as those do that will be judged."""
 
 _FOLDS = 5
@@ -92,7 +92,7 @@ def lessons(train: Sequence[Example], count: int, seed: int) -> Iterator[Lesson]
 def _drawn(rng: np.random.Generator, train: Sequence[Example], pool: Array) -> tuple[str, Array]:
     """A prompt and a clip, d; ``pool`` has two clips for each of ``train``."""
     which = int(rng.integers(len(pool)))
-    if rng.random() < REAL:
+    if rng.random() < _REAL:
         return train[which // 2].prompt, pool[which]
     clip = np.full(pool.shape[1], np.nan)
     clip[_TAGS] = pool[which, _TAGS]
