@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -99,13 +99,27 @@ def find(heads: Mapping[str, Head], profile: str | None) -> Head | None:
 
 
 def keep(connection: sa.Connection, user: str, head: Head) -> None:
-    """Writes a head, as of now."""
+    """Writes a head, as of now, and as the user's newest: two of one step may come within one tick of the clock."""
     dialect: Any = postgresql if connection.dialect.name == "postgresql" else sqlite
-    values = {"version": head.version, "excluded": json.dumps(head.excluded), "updated": now()}
+    newest = next(iter(heads_of(connection, user).values()), None)
+    updated = now() if newest is None else max(now(), _after(newest.updated))
+    values = {"version": head.version, "excluded": json.dumps(head.excluded), "updated": updated}
     statement = dialect.insert(tuner_heads).values(user=user, profile=head.profile, **values)
     connection.execute(statement.on_conflict_do_update(index_elements=["user", "profile"], set_=values))
 
 
 def now() -> str:
     """The time as it is kept: ISO 8601 UTC, sortable as text."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return _written(datetime.now(UTC))
+
+
+def _after(moment: str) -> str:
+    """The first moment that sorts behind another; the clock's own first one for text that is no time."""
+    try:
+        return _written(datetime.fromisoformat(moment) + timedelta(milliseconds=1))
+    except ValueError:
+        return ""
+
+
+def _written(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

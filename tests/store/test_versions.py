@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from dqa.config import Settings
 from dqa.errors import Conflict, UnavailableError, VersionNotFound
-from dqa.store import Store, steps
+from dqa.store import Store, heads, steps
 from dqa.store.engine import create
 from dqa.store.heads import Range, merged, within
 from dqa.store.keys import IdempotencyKey
@@ -92,6 +92,22 @@ def test_each_profile_has_a_taste_of_its_own_and_pairs_across_teach_nothing(stor
     assert store.tuner.taste("u", "nothing", None) is None
     assert store.tuner.current("u") == other, "that of the newest head"
     assert store.tuner.step("u")["new_choices"] == 0
+
+
+@pytest.mark.parametrize("clock", ["2026-01-01T00:00:00.000Z", "2020-01-01T00:00:00.000Z", ""])
+def test_what_changed_last_is_the_newest_whatever_the_clock_says(
+    store: Store, clock: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heads, "now", lambda: "2026-01-01T00:00:00.000Z")
+    profiles = ["b", "c", "a"]
+    for profile in profiles:
+        choose(store, range(2), profile=profile)
+    monkeypatch.setattr(heads, "now", lambda: clock)  # it stands still, goes back, or tells nothing
+    store.tuner.step("u")
+    assert store.tuner.state("u").profile == "a", "all three were learned in one step; this has the newest choice"
+    for profile in profiles:
+        store.tuner.reset("u", profile)
+        assert store.tuner.state("u").profile == profile
 
 
 def test_choices_that_can_not_be_used_make_no_version(store: Store) -> None:

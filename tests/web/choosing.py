@@ -76,5 +76,7 @@ def until(page: Page, holds: Callable[[], bool], seconds: float = 30) -> None:
 
 
 def asking(page: Page) -> None:
-    """Waits until the page asks for a choice."""
-    page.wait_for_selector('.choose[data-state="asking"]', timeout=45_000)
+    """Waits until the page asks for a choice; fails at once, with its words, when it tells of trouble instead."""
+    page.wait_for_selector('.choose:is([data-state="asking"], [data-state="trouble"], [data-state="none"])')
+    state = page.locator(".choose").get_attribute("data-state")
+    assert state == "asking", f"{state}: {page.locator('.trouble-text, .none-text').all_inner_texts()}"

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.web.choosing import Pairs, asking, predict
+from tests.web.choosing import Pairs, asking, predict, until
 from tests.web.site import Site
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Route
 
 # Every text's contrast with what lies behind it, by the formula of WCAG 2.2, 1.4.3.
 _CONTRAST = """() => {
@@ -158,4 +158,32 @@ def test_the_choice_is_made_by_touch_on_a_phone(site: Site, browser: Browser) ->
         better.tap()
         page.wait_for_selector('.choose[data-state="chosen"]')
         page.get_by_role("button", name="Next pair").tap()
+        asking(page)
+
+
+def test_what_was_learned_arrives_without_moving_what_is_under_the_finger(site: Site, browser: Browser) -> None:
+    from tests.web import chrome
+
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    with chrome.visit(browser, viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True) as (page, _):
+        page.route("**/v1/tuner/steps", hold)
+        opened(site, page)
+        page.get_by_role("button", name="A is better").tap()
+        page.wait_for_selector('.choose[data-state="chosen"]')
+        until(page, lambda: len(held) == 1)
+        button = page.locator(".next")
+        button.scroll_into_view_if_needed()
+        box = button.bounding_box()
+        assert box
+        finger = page.context.new_cdp_session(page)
+        at = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
+        finger.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [at]})
+        held[0].continue_()
+        page.get_by_text("learned from so far").wait_for()
+        assert button.bounding_box() == box
+        finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
         asking(page)

@@ -194,6 +194,21 @@ def test_clips_that_the_browser_can_not_play_are_gone_through_frame_by_frame(
     page.wait_for_selector('.choose[data-state="chosen"]')
 
 
+def test_clips_that_the_browser_never_begins_to_load_are_gone_through_frame_by_frame(
+    site: Site, page: Page, counted: dict[str, EvaluationRecord]
+) -> None:
+    """As on phones that load no video before someone plays it."""
+    page.add_init_script("HTMLMediaElement.prototype.load = () => {};")
+    page.add_init_script("Object.defineProperty(HTMLMediaElement.prototype, 'src', { set() {} });")
+    page.clock.install()
+    opened(site, page, "phone", (counted["two"], counted["three"]))
+    page.wait_for_function("() => document.querySelector('.choose').dataset.state === 'loading'")
+    page.clock.run_for(11_000)
+    asking(page)
+    assert "This browser can't play these clips" in page.locator(".stepping").inner_text()
+    assert shown(page) == [0, 0]
+
+
 def test_pictures_are_shown_side_by_side_without_playback(site: Site, page: Page) -> None:
     pictures = []
     for name, grey in (("dark", 20), ("bright", 230)):

@@ -6,6 +6,7 @@ import { framePath } from "/assets/media.js";
 import { Shots } from "/assets/shots.js";
 
 const HAVE_FUTURE_DATA = 3;
+const LONGEST_LOAD_MS = 10_000; // without a sign of life: some browsers load no video before it is played
 const LONGEST_SEEK_MS = 8000;
 const LONGEST_PAINT_MS = 250; // after a seek, until what the video shows is taken as it is
 
@@ -89,11 +90,9 @@ export class VideoTrack extends Track {
   /** Resolves once the first frame is shown; rejects when the browser can't play it. */
   async load() {
     const video = this.video;
-    await new Promise((resolve, reject) => {
-      video.addEventListener("loadeddata", () => resolve(), { once: true });
-      video.addEventListener("error", () => reject(new Error("unplayable")), { once: true });
-      video.src = this.media.url;
-    });
+    const first = firstFrame(video);
+    video.src = this.media.url;
+    await first;
     this.canvas.width = video.videoWidth;
     this.canvas.height = video.videoHeight;
     this.#take(0);
@@ -303,6 +302,27 @@ function exact(video) {
   } catch {
     return null; // not on a plain http page of another machine, nor in every browser
   }
+}
+
+/** Resolves when a video has its first frame; rejects when it can't be played, or shows no sign of loading for a while. */
+function firstFrame(video) {
+  const listening = new AbortController();
+  const { signal } = listening;
+  let timer;
+  return new Promise((resolve, reject) => {
+    const refuse = () => reject(new Error("unplayable"));
+    const wait = () => {
+      clearTimeout(timer);
+      timer = setTimeout(refuse, LONGEST_LOAD_MS);
+    };
+    video.addEventListener("progress", wait, { signal });
+    video.addEventListener("loadeddata", resolve, { signal });
+    video.addEventListener("error", refuse, { signal });
+    wait();
+  }).finally(() => {
+    clearTimeout(timer);
+    listening.abort();
+  });
 }
 
 /** Resolves at an event, or after a while without it. */
