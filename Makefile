@@ -17,7 +17,7 @@ setup: $(STAMP)
 $(STAMP): pyproject.toml constraints.txt workers/embedded.requirements.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[embedded,training,gpu,service,letta,dev]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[embedded,training,gpu,cluster,service,letta,dev]'
 	$(BIN)/python -m pip install --quiet --no-deps -r workers/embedded.requirements.txt
 	touch $(STAMP)
 

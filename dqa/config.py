@@ -78,6 +78,9 @@ class Settings(BaseModel):
     comfy_workflow: Path | None = Field(None, description="workflow in API format that makes the service's clips")
     comfy_workflows: Path | None = Field(None, description="folder of further workflows, asked for by their names")
     comfy_timeout_s: float = Field(1800, gt=0, description="longest the service waits for one clip of ComfyUI's")
+    ray_address: str | None = Field(
+        None, description="host:port of the Ray cluster of dqa batch --engine ray; default one is started here"
+    )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
 
     @field_validator("roots", "allowed_hosts", mode="before")

@@ -32,7 +32,7 @@ from dqa.evaluation.request import (
     printable,
     silent,
 )
-from dqa.evaluation.rounds import rounds
+from dqa.evaluation.rounds import MOST_CLIPS, rounds
 from dqa.evaluation.verdict import record_of
 from dqa.ids import new_id
 from dqa.measure.observation import Observation
@@ -113,6 +113,11 @@ class Evaluator:
             log.info("not loaded", component=component, error=str(error))
 
     @property
+    def at_once(self) -> int:
+        """How many clips go through :meth:`run_many` together."""
+        return 1 if len(self.plan.evaluation) <= 1 else MOST_CLIPS
+
+    @property
     def readings(self) -> dict[ChannelName, Reading]:
         """What the device held in each channel's last run."""
         return dict(self.pool.ledger.readings)
@@ -156,8 +161,7 @@ class Evaluator:
         Raises:
             Cancelled: the ``progress`` of one asked to stop.
         """
-        most = 1 if len(self.plan.evaluation) <= 1 else None
-        for some in rounds(items, self._opened, most):
+        for some in rounds(items, self._opened, self.at_once):
             self._judge([clip for clip in some if isinstance(clip, Underway)])
             while some:  # let go of each clip as soon as it is given out
                 clip = some.pop(0)

@@ -6,7 +6,7 @@ import structlog
 
 from dqa.config import Settings
 from dqa.errors import DQAError
-from dqa.evaluator import Evaluator
+from dqa.evaluator import Evaluator, TasteSource
 from dqa.store import Store
 from dqa.taste.heavy.serve import AdapterRewards
 from dqa.taste.taste import Taste
@@ -14,15 +14,19 @@ from dqa.taste.taste import Taste
 log = structlog.get_logger(__name__)
 
 
-def evaluator_with_taste(settings: Settings) -> Evaluator:
+def evaluator_with_taste(settings: Settings, taste: TasteSource | None = None) -> Evaluator:
     """An evaluator that judges preference by what each user chose before, and by their language-model adapters.
+
+    Args:
+        settings: of the evaluator.
+        taste: finds a user's taste; default the store does.
 
     Raises:
         ConfigError: there is no such profile.
         UnavailableError: the profile can't be used.
     """
     rewards = AdapterRewards(settings.home, settings.taste_model, settings.taste_revision)
-    return Evaluator(settings, taste=StoredTastes(settings).find, rewards=rewards)
+    return Evaluator(settings, taste=taste or StoredTastes(settings).find, rewards=rewards)
 
 
 class StoredTastes:

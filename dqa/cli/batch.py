@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from dqa.cli import runtime
-from dqa.cli.grader import Grader
+from dqa.cli.grader import Engine, Grader, Local, OnRay
 from dqa.cli.manifest import Refused, Request, read_manifest
 from dqa.cli.options import AsJson, BenchmarkBackend, Home, ProfileName, Quiet, Seed, User
 from dqa.cli.output import emit_json, say
-from dqa.cli.progress import clock, make_progress
+from dqa.cli.progress import Progress, clock, make_progress
 from dqa.cli.results import Done, Results
 from dqa.config import Settings
 from dqa.errors import Cancelled, Conflict, DQAError, InputError, UnavailableError, UsageError
 
 FAILED = InputError.exit_code
+
+_MOST_EVALUATORS = 1000
 
 
 @dataclass(slots=True)
@@ -44,7 +47,20 @@ def command(  # noqa: PLR0913, PLR0917 - a parameter an option
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="OUT.jsonl", help="A line per input.", show_default=False)
     ],
-    engine: Annotated[str, typer.Option("--engine", metavar="local|ray", help="What runs it.")] = "local",
+    engine: Annotated[
+        str, typer.Option("--engine", metavar="local|ray", help="One evaluator here, or several on a Ray cluster.")
+    ] = "local",
+    evaluators: Annotated[
+        int | None,
+        typer.Option(
+            "--evaluators",
+            metavar="N",
+            min=1,
+            max=_MOST_EVALUATORS,
+            help="--engine ray: how many at once. [one a GPU; on a CPU as many as fit]",
+            show_default=False,
+        ),
+    ] = None,
     profile: ProfileName = None,
     user: User = None,
     seed: Seed = None,
@@ -63,7 +79,7 @@ def command(  # noqa: PLR0913, PLR0917 - a parameter an option
     Relative media paths start at the manifest's folder. The exit code is 3 if any line failed, in this run or before.
     With --json, a summary is printed at the end.
     """
-    _check_engine(engine)
+    _check_engine(engine, evaluators)
     settings = runtime.settings_from(
         home=home, profile=profile, user=user, seed=seed, benchmark_backend=benchmark_backend
     )
@@ -73,7 +89,8 @@ def command(  # noqa: PLR0913, PLR0917 - a parameter an option
     with Results(output) as results:
         _check_profile(results, settings, output)
         tally, todo = _sift(lines, results.done, settings)
-        _run(settings, todo, results, tally, quiet=quiet)
+        make = partial(Local, settings) if engine == "local" else partial(OnRay, settings, evaluators)
+        _run(settings, make, todo, results, tally, quiet=quiet)
     _summarise(tally, output, time.monotonic() - started, as_json=as_json, quiet=quiet)
     return tally.exit_code
 
@@ -111,13 +128,19 @@ def _changed(line: Request | Refused, before: Done, settings: Settings) -> str:
 
 
 def _run(
-    settings: Settings, todo: Sequence[Request | Refused], results: Results, tally: _Tally, *, quiet: bool
+    settings: Settings,
+    make: Callable[[Progress], Engine],
+    todo: Sequence[Request | Refused],
+    results: Results,
+    tally: _Tally,
+    *,
+    quiet: bool,
 ) -> None:
     already = tally.graded_before + tally.failed_before + tally.changed
     with ExitStack() as stack:
         progress = stack.enter_context(make_progress(len(todo) + already, quiet=quiet, already=already))
-        grader = Grader(settings, progress)
-        for line, outcome in grader.grade(todo):
+        outcomes = stack.enter_context(closing(Grader(settings, make(progress)).grade(todo)))
+        for line, outcome in outcomes:
             if isinstance(outcome, Cancelled | UnavailableError | UsageError):
                 raise outcome  # not this line's fault: stop, so that it can be taken up again once mended
             progress.item(str(line.id))
@@ -131,11 +154,11 @@ def _run(
                 progress.done("no grade" if outcome.final is None else f"{outcome.grade} {outcome.final:.2f}")
 
 
-def _check_engine(engine: str) -> None:
-    if engine == "ray":
-        raise UnavailableError("the ray engine is not in this version", fix="use --engine local")
-    if engine != "local":
+def _check_engine(engine: str, evaluators: int | None) -> None:
+    if engine not in ("local", "ray"):
         raise UsageError(f"{engine!r} is not an engine", fix="use local or ray", where="--engine")
+    if evaluators is not None and engine != "ray":
+        raise UsageError("the local engine is one evaluator", fix="use --engine ray", where="--evaluators")
 
 
 def _check_output(output: Path, manifest: Path) -> None:

@@ -1,9 +1,10 @@
-"""The evaluator behind ``dqa batch``: built on the first line that needs it, a round of clips through it at a time."""
+"""What grades the lines of ``dqa batch``: an evaluator here, or evaluators on a cluster."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Protocol
 
 from dqa.cli import runtime
 from dqa.cli.logs import crash_sentence, failed_channels
@@ -25,8 +26,50 @@ class InternalFault(DQAError):
     """Something in DQA broke on one line; the traceback is in the log."""
 
 
+class Engine(Protocol):
+    """What grades: evaluators here, or on a cluster."""
+
+    def outcomes(self, lines: Sequence[Request]) -> Iterator[tuple[Request, EvaluationRecord | Exception]]:
+        """Each line with its record, or what was raised in its place; in any order."""
+        ...
+
+
 class Grader:
-    """Grades lines in their order, and keeps the records in the store.
+    """Grades lines, and keeps the records in the store.
+
+    Args:
+        settings: of the evaluators.
+        engine: what grades.
+    """
+
+    def __init__(self, settings: Settings, engine: Engine) -> None:
+        self._settings, self._engine = settings, engine
+        self._recorder = Recorder(settings)
+
+    def grade(self, lines: Sequence[Request | Refused]) -> Generator[tuple[Request | Refused, Outcome]]:
+        """Each line with its record or its error, as they are done; what stops a run is given in its place too.
+
+        A line that can't be run is given before the first that stands behind it.
+        """
+        refused = deque(line for line in lines if isinstance(line, Refused))
+        for line, outcome in self._engine.outcomes([line for line in lines if isinstance(line, Request)]):
+            while refused and refused[0].line < line.line:
+                yield _given(refused.popleft())
+            yield line, self._kept(line, outcome)
+        while refused:
+            yield _given(refused.popleft())
+
+    def _kept(self, line: Request, outcome: EvaluationRecord | Exception) -> Outcome:
+        if isinstance(outcome, Exception):
+            return outcome if isinstance(outcome, DQAError) else _fault(outcome)
+        self._recorder.save(outcome, line.media)
+        if warning := failed_channels(outcome, self._settings):
+            say(warning)
+        return outcome
+
+
+class Local:
+    """One evaluator in this process, built on the first line that needs it; lines in their order.
 
     Args:
         settings: of the evaluator.
@@ -35,36 +78,18 @@ class Grader:
 
     def __init__(self, settings: Settings, progress: Progress) -> None:
         self._settings, self._progress = settings, progress
-        self._evaluator: runtime.EvaluatorLike | None = None
-        self._recorder = Recorder(settings)
 
-    def grade(self, lines: Sequence[Request | Refused]) -> Iterator[tuple[Request | Refused, Outcome]]:
-        """Each line with its record or its error; what stops a run is given in its place too."""
-        start = 0
-        while start < len(lines):
-            end = start
-            while end < len(lines) and isinstance(lines[end], Refused) == isinstance(lines[start], Refused):
-                end += 1
-            some = lines[start:end]
-            asked = [line for line in some if isinstance(line, Request)]
-            if asked:
-                yield from zip(asked, self._graded(asked), strict=True)
-            yield from ((line, line.error) for line in some if isinstance(line, Refused))
-            start = end
+    def outcomes(self, lines: Sequence[Request]) -> Iterator[tuple[Request, EvaluationRecord | Exception]]:
+        """See :class:`Engine`."""
+        if not lines:
+            return
+        evaluator = runtime.make_evaluator(self._settings)
+        for line, outcome in zip(lines, self._evaluations(evaluator, lines), strict=True):
+            yield line, outcome if isinstance(outcome, Exception) else outcome.record
 
-    def _graded(self, lines: Sequence[Request]) -> Iterator[Outcome]:
-        if self._evaluator is None:
-            self._evaluator = runtime.make_evaluator(self._settings)
-        for line, outcome in zip(lines, self._outcomes(self._evaluator, lines), strict=True):
-            if isinstance(outcome, Exception):
-                yield outcome if isinstance(outcome, DQAError) else _fault(outcome)
-                continue
-            self._recorder.save(outcome.record, line.media)
-            if warning := failed_channels(outcome.record, self._settings):
-                say(warning)
-            yield outcome.record
-
-    def _outcomes(self, evaluator: runtime.EvaluatorLike, lines: Sequence[Request]) -> Iterable[Evaluation | Exception]:
+    def _evaluations(
+        self, evaluator: runtime.EvaluatorLike, lines: Sequence[Request]
+    ) -> Iterable[Evaluation | Exception]:
         if not isinstance(evaluator, runtime.ManyLike):
             return (self._one(evaluator, line) for line in lines)
         from dqa.evaluation.request import Item
@@ -87,6 +112,42 @@ class Grader:
             self._progress.stage(stage, share)
 
         return tell
+
+
+class OnRay:
+    """Evaluators on a Ray cluster; lines as they are done.
+
+    Args:
+        settings: of the evaluators, and where the cluster is.
+        size: evaluators at once; None: as many as there is room for.
+        progress: told of the start.
+    """
+
+    def __init__(self, settings: Settings, size: int | None, progress: Progress) -> None:
+        self._settings, self._size, self._progress = settings, size, progress
+
+    def outcomes(self, lines: Sequence[Request]) -> Iterator[tuple[Request, EvaluationRecord | Exception]]:
+        """See :class:`Engine`."""
+        from dqa.cluster import engine
+        from dqa.graders import StoredTastes
+
+        settings, tastes = self._settings, StoredTastes(self._settings)
+        self._progress.item("evaluators")
+        asked = [engine.Line(str(line.media), line.prompt, line.user or settings.user) for line in lines]
+        graded = engine.grade(
+            settings,
+            asked,
+            factory=runtime.CLUSTER_EVALUATOR,
+            taste=lambda user: tastes.find(user, settings.profile, None),
+            say=say,
+            size=self._size,
+        )
+        for index, outcome in graded:
+            yield lines[index], outcome
+
+
+def _given(line: Refused) -> tuple[Refused, Outcome]:
+    return line, line.error
 
 
 def _fault(error: Exception) -> InternalFault:

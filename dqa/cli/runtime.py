@@ -15,8 +15,11 @@ from dqa.errors import UnavailableError
 from dqa.record import EvaluationRecord
 
 if TYPE_CHECKING:
-    from dqa.evaluator import Evaluation, Item, Options
+    from dqa.evaluator import Evaluation, Item, Options, TasteSource
 
+
+CLUSTER_EVALUATOR = "dqa.cli.runtime:make_evaluator"
+"""What the evaluators on a cluster are made by, in their own processes."""
 
 StageProgress = Callable[[str, float], None]
 """Told of a stage and the share (0 to 1) of the evaluation that is done."""
@@ -54,8 +57,12 @@ def settings_from(**flags: Any) -> Settings:
     return load_settings(flags)
 
 
-def make_evaluator(settings: Settings) -> EvaluatorLike:
+def make_evaluator(settings: Settings, taste: TasteSource | None = None) -> EvaluatorLike:
     """The evaluator, with its log going to the state folder.
+
+    Args:
+        settings: of the evaluator.
+        taste: finds a user's taste; default the store does.
 
     Raises:
         UnavailableError: a Python package it needs is not installed.
@@ -69,7 +76,7 @@ def make_evaluator(settings: Settings) -> EvaluatorLike:
         from dqa.graders import evaluator_with_taste
     except ModuleNotFoundError as error:
         raise _not_installed(error, "embedded") from None
-    return evaluator_with_taste(settings)
+    return evaluator_with_taste(settings, taste)
 
 
 def open_store(settings: Settings) -> StoreLike:

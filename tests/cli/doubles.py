@@ -9,7 +9,9 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import signal
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from dqa.cli import guard, runtime
 from dqa.clip.frame import Frame
 from dqa.config import Settings
 from dqa.errors import MediaNotFound, ModelUnavailable, UnsupportedMedia
+from dqa.evaluation.request import Item, TasteSource
 from dqa.ids import new_id
 from dqa.prompt.check import check_prompt
 from dqa.record import EvaluationRecord
@@ -81,9 +84,31 @@ def _verdict(name: str) -> dict[str, Any]:
     return {"final": final, "grade": grade, "action": action}
 
 
+class ClusterEvaluator(ScriptedEvaluator):
+    """The same in a process of a cluster; under a clip named ``die`` the process is killed."""
+
+    at_once = 1
+
+    def run_many(self, items: Iterable[Item]) -> Iterator[Any]:
+        for item in items:
+            if "die" in item.media.name:
+                os.kill(os.getpid(), signal.SIGKILL)
+            try:
+                yield self.run(item.media, item.prompt, **item.options)
+            except Exception as error:  # noqa: BLE001 - given in its place, as the real one does
+                yield error
+
+
+def for_cluster(settings: Settings, taste: TasteSource) -> ClusterEvaluator:
+    """What the evaluators of a cluster are made by."""
+    del taste
+    return ClusterEvaluator(settings)
+
+
 def install() -> None:
     """Puts the scripted evaluator in the place of the real one, for the rest of this process."""
     runtime.make_evaluator = ScriptedEvaluator
+    runtime.CLUSTER_EVALUATOR = "tests.cli.doubles:for_cluster"
 
 
 if __name__ == "__main__":

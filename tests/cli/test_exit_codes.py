@@ -120,10 +120,23 @@ def test_a_missing_model_is_4(cli: Run, clip: Callable[[str], Path]) -> None:
     assert "run make setup" in sentence(done)
 
 
-def test_ray_is_4_in_this_version(cli: Run) -> None:
-    done = cli("batch", "m.jsonl", "--output", "o.jsonl", "--engine", "ray")
+def test_ray_that_is_not_installed_is_4(
+    cli: Run, clip: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    clip("a-0.7.mp4")
+    manifest = tmp_path / "m.jsonl"
+    manifest.write_text('{"id": "a", "media": "a-0.7.mp4", "prompt": "p"}', encoding="utf-8")
+    done = cli("batch", manifest, "--output", tmp_path / "o.jsonl", "--engine", "ray", "--quiet")
     assert done.code == 4
-    assert "not in this version" in sentence(done)
+    assert "pip install 'dqa[cluster]'" in sentence(done)
+
+
+@pytest.mark.parametrize(
+    "flags", [("--engine", "dask"), ("--evaluators", "2"), ("--engine", "ray", "--evaluators", "0")]
+)
+def test_an_engine_that_there_is_not_is_2(cli: Run, tmp_path: Path, flags: tuple[str, ...]) -> None:
+    assert cli("batch", tmp_path / "m.jsonl", "--output", tmp_path / "o.jsonl", *flags).code == 2
 
 
 def test_a_plan_that_does_not_fit_is_4(shell: Run) -> None:
