@@ -179,13 +179,16 @@ def test_what_stops_a_run_stops_it_on_ray_and_an_interrupt_does(
 def cluster(folder: Path, **auth: str) -> Iterator[str]:
     """A Ray cluster as an operator runs it; its address."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
-    with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as short:
+    with (
+        tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as short,
+        (folder / "ray.err").open("w") as errors,
+    ):
         process = subprocess.Popen(
             [sys.executable, "-c", _CLUSTER, short],
             cwd=ROOT,
             env={**env, **auth},
             stdout=subprocess.PIPE,
-            stderr=(folder / "ray.err").open("w"),
+            stderr=errors,
             text=True,
         )
         try:
@@ -195,7 +198,7 @@ def cluster(folder: Path, **auth: str) -> Iterator[str]:
             yield address
         finally:
             process.kill()
-            process.wait()
+            process.communicate()
 
 
 def test_a_cluster_is_joined_only_if_it_asks_for_a_token(
