@@ -51,6 +51,7 @@ class Component(_Data):
         files: every file of a hub model that was pulled, by name.
         profile: the profile it is read from.
         default: False for weights that a user must ask for (licence).
+        only_with: the setting without which nothing of it is ever loaded, so that nothing is reckoned for it either.
         arguments: how it is loaded, in the loader's words.
     """
 
@@ -73,6 +74,7 @@ class Component(_Data):
     files: dict[str, FilePin] = Field(default_factory=dict[str, FilePin])
     profile: str | None = None
     default: bool = True
+    only_with: Literal["taste_model"] | None = None
     arguments: dict[str, Any] = Field(default_factory=dict)
 
     def identity(self) -> ModelIdentity:
