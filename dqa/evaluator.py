@@ -201,6 +201,7 @@ class Evaluator:
             if clips:
                 tell = clips[0].tell
                 held.enter_context(device.shared(self.settings.home, lambda: tell(device.WAITING, 0.4)))
+            held.callback(self.pool.about, None)  # what models keep of the last clip goes with it
             planned: set[ChannelName] = {name for phase in self.plan.evaluation for name in phase.channels}
             for clip in clips:
                 self._unplanned(clip, planned)
