@@ -22,7 +22,7 @@ _PREFIX = "DQA_"
 class Settings(BaseModel):
     """One immutable set of settings. Field ``x`` is the variable ``DQA_X`` and the key ``x`` in ``config.toml``."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     home: Path = Field(description="the state folder: database, media, models")
     profile: str = Field("embedded", description="which models fill the channels (a file in workers/)")

@@ -78,3 +78,15 @@ def test_the_plan_is_that_of_the_backends_that_are_asked_for(cli: Run, monkeypat
     monkeypatch.setenv("DQA_BENCHMARK_BACKEND", "measured")
     told = cli("plan", "--profile", "remote-vlm", "--mode", "sequential", "--json").json
     assert next(p for p in told["phases"] if "benchmark" in p["channels"])["components"] == ["efficientnet-lite0"]
+
+
+@pytest.mark.parametrize("budget", ["inf", "-inf", "nan"])
+def test_a_budget_without_end_is_one_clear_sentence(cli: Run, monkeypatch: pytest.MonkeyPatch, budget: str) -> None:
+    done = cli("plan", "--json", f"--budget-gb={budget}")
+    assert done.code == 2
+    assert sentence(done) == "dqa: --budget-gb: input should be a finite number; correct it."
+    monkeypatch.setenv("DQA_BUDGET_GB", budget)
+    for command in (("plan", "--json"), ("evaluate", "clip.mp4", "--prompt", "a fox")):
+        done = cli(*command)
+        assert done.code == 2
+        assert sentence(done) == "dqa: DQA_BUDGET_GB: input should be a finite number; correct it."
