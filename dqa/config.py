@@ -74,6 +74,10 @@ class Settings(BaseModel):
         None,
         description="folder of a local vision-language model; default the profile's in the hub cache",
     )
+    vlm_component: str | None = Field(
+        None,
+        description="which of a profile's vision-language models judges (dqa models list); default the profile's own",
+    )
     comfy_url: str = Field("http://127.0.0.1:8188", description="where ComfyUI is reached")
     comfy_workflow: Path | None = Field(None, description="workflow in API format that makes the service's clips")
     comfy_workflows: Path | None = Field(None, description="folder of further workflows, asked for by their names")

@@ -14,7 +14,7 @@ from dqa.errors import InsufficientMemory, UsageError
 from dqa.evaluation.residence import as_asked
 from dqa.models.hub.lock import pinned
 from dqa.models.plan import Mode, PhasePlan, Plan, plan_profile, shortage
-from dqa.models.profiles import Profile, load_profile
+from dqa.models.profiles import Profile, chosen_profile
 from dqa.models.residency.figures import MemoryBook
 
 
@@ -39,7 +39,7 @@ def command(
     if mode not in get_args(Mode):
         raise UsageError(f"{mode!r} is not a mode", fix=f"use {', '.join(get_args(Mode))}", where="--mode")
     settings = runtime.settings_from(profile=profile, home=home, budget_gb=budget_gb)
-    chosen = as_asked(load_profile(settings.profile), settings)
+    chosen = as_asked(chosen_profile(settings), settings)
     known = [pinned(component, settings.home) for component in chosen.components]
     device = "cuda" if chosen.device == "cuda" else "cpu"
     measured = MemoryBook(settings.home).needs(known, device, settings)

@@ -18,7 +18,7 @@ from dqa.clip.frame import Image
 from dqa.config import Settings
 from dqa.errors import ConfigError, InsufficientMemory, ModelUnavailable
 from dqa.models.pool import ModelPool
-from dqa.models.profiles import Component, load_profile
+from dqa.models.profiles import Component, load_profile, profile_names
 from dqa.models.roles import YesNo
 from dqa.models.vlm import local_prefix
 from dqa.models.vlm.local import LocalModel, load, parsed
@@ -37,6 +37,18 @@ SCHEMA = {"type": "object"}
 FAMILIES: dict[str, Callable[[Path], Path]] = {
     "qwen3_vl": tiny_vlm.qwen3_vl, "qwen3_5": tiny_vlm.qwen3_5, "internvl": tiny_vlm.internvl,
 }  # fmt: skip
+
+
+OFFERED = {"Qwen/Qwen3-VL-": "qwen3_vl", "Qwen/Qwen3.5-": "qwen3_5", "OpenGVLab/InternVL": "internvl"}
+
+
+def test_every_family_that_a_profile_offers_is_loaded_here() -> None:
+    offered = {
+        str(model.hub) for name in profile_names() for model in load_profile(name).components
+        if model.loader == "transformers-vlm"
+    }  # fmt: skip
+    found = {hub: next((family for head, family in OFFERED.items() if hub.startswith(head)), None) for hub in offered}
+    assert set(found.values()) == set(FAMILIES)
 
 
 def component(**arguments: Any) -> Component:
