@@ -22,7 +22,7 @@ _PREFIX = "DQA_"
 class Settings(BaseModel):
     """One immutable set of settings. Field ``x`` is the variable ``DQA_X`` and the key ``x`` in ``config.toml``."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     home: Path = Field(description="the state folder: database, media, models")
     profile: str = Field("embedded", description="which models fill the channels (a file in workers/)")
@@ -73,6 +73,10 @@ class Settings(BaseModel):
     vlm_folder: Path | None = Field(
         None,
         description="folder of a local vision-language model; default the profile's in the hub cache",
+    )
+    vlm_component: str | None = Field(
+        None,
+        description="which of a profile's vision-language models judges (dqa models list); default the profile's own",
     )
     comfy_url: str = Field("http://127.0.0.1:8188", description="where ComfyUI is reached")
     comfy_workflow: Path | None = Field(None, description="workflow in API format that makes the service's clips")

@@ -40,7 +40,7 @@ from dqa.measure.observe import observe
 from dqa.models import device
 from dqa.models.plan import PhasePlan, Plan
 from dqa.models.pool import ModelPool
-from dqa.models.profiles import Profile, load_profile
+from dqa.models.profiles import Profile, load_profile, with_vlm
 from dqa.models.residency.meter import Reading
 from dqa.prompt import check_prompt, parse_prompt
 from dqa.record import ChannelName, ChannelResult, EvaluationRecord, Reproduce
@@ -67,7 +67,7 @@ class Evaluator:
         plan: what is on the device when (:mod:`dqa.models.plan`).
 
     Raises:
-        ConfigError: there is no such profile.
+        ConfigError: there is no such profile, or it has no such vision-language model.
         ModelUnavailable: the profile can only be planned for.
         InsufficientMemory: it does not fit the memory budget.
     """
@@ -80,7 +80,7 @@ class Evaluator:
         rewards: RewardSource | None = None,
     ) -> None:
         self.settings = settings
-        self.profile = profile or load_profile(settings.profile)
+        self.profile = with_vlm(profile or load_profile(settings.profile), settings.vlm_component)
         if not self.profile.ready:
             raise ModelUnavailable(
                 f"profile {self.profile.name} can be planned for, but not evaluated with in this version",
@@ -205,6 +205,7 @@ class Evaluator:
             if clips:
                 tell = clips[0].tell
                 held.enter_context(device.shared(self.settings.home, lambda: tell(device.WAITING, 0.4)))
+            held.callback(self.pool.about, None)  # what models keep of the last clip goes with it
             planned: set[ChannelName] = {name for phase in self.plan.evaluation for name in phase.channels}
             for clip in clips:
                 self._unplanned(clip, planned)

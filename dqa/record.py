@@ -123,7 +123,8 @@ class Reproduce(_Part):
     ``adaptive_weights`` says whether the channels weighed as that taste had learned, not as the mission says.
     ``calibration`` is the one that was in force, ``checklist`` the fitted weights of VisionReward's questions; each is
     a key only where there was one.
-    ``benchmark_backend`` is what judged the benchmark channel, and a key only where it was not the profile's own.
+    ``benchmark_backend`` is what judged the benchmark channel, ``vlm_component`` which vision-language model; each is a
+    key only where the settings chose it.
     """
 
     dqa_version: str
@@ -140,13 +141,13 @@ class Reproduce(_Part):
     calibration: FitUsed | None = None
     checklist: FitUsed | None = None
     benchmark_backend: Literal["measured", "vbench"] | None = None
+    vlm_component: str | None = None
 
     @model_serializer(mode="wrap")
     def _without_fits_that_are_not(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         data: dict[str, Any] = handler(self)
-        return {
-            k: v for k, v in data.items() if v is not None or k not in ("calibration", "checklist", "benchmark_backend")
-        }
+        left_out = ("calibration", "checklist", "benchmark_backend", "vlm_component")
+        return {k: v for k, v in data.items() if v is not None or k not in left_out}
 
 
 class EvaluationRecord(BaseModel):

@@ -28,6 +28,9 @@ def test_roots_are_a_path_list(tmp_path: Path) -> None:
     [
         ({"DQA_PROFIL": "x"}, "DQA_PROFIL: unknown setting; did you mean DQA_PROFILE?"),
         ({"DQA_PORT": "eighty"}, "DQA_PORT: input should be a valid integer"),
+        ({"DQA_BUDGET_GB": "inf"}, "DQA_BUDGET_GB: input should be a finite number"),
+        ({"DQA_CPU_BUDGET_GB": "nan"}, "DQA_CPU_BUDGET_GB: input should be a finite number"),
+        ({"DQA_JOB_TIMEOUT_S": "inf"}, "DQA_JOB_TIMEOUT_S: input should be a finite number"),
         ({"DQA_PORT": "70000"}, "DQA_PORT: input should be less than or equal to 65535"),
     ],
 )

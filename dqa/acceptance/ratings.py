@@ -159,12 +159,19 @@ def _value(rating: Any, scale: Scale | None) -> float:
         if rating.strip().casefold() not in _WORDS:
             raise UnusableRating(f"the rating is {rating!r:.40}", fix="write accept, reject or a number")
         return _WORDS[rating.strip().casefold()]
-    if not isinstance(rating, int | float) or not math.isfinite(rating):
+    if not isinstance(rating, int | float) or not _finite(rating):
         raise UnusableRating("the rating is not a number", fix="write accept, reject or a number")
     if scale is None:
         what = "the scale of the ratings can't be told from their numbers"
         raise UnusableRating(what, fix=f'add "scale": {" or ".join(SCALES)} to each line')
     return _from_scale(float(rating), scale)
+
+
+def _finite(number: float) -> bool:
+    try:
+        return math.isfinite(number)
+    except OverflowError:  # JSON's whole numbers have no end, floats do
+        return False
 
 
 def _from_scale(rating: float, scale: Scale) -> float:

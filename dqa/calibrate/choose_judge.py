@@ -8,17 +8,17 @@ from dqa.calibrate.measured import MeasuredJudge
 from dqa.calibrate.vlm_judge import VlmJudge
 from dqa.config import Settings
 from dqa.models.pool import ENDPOINTS, FOUND, ModelPool
-from dqa.models.profiles import Component, Profile, load_profile
+from dqa.models.profiles import Component, Profile, chosen_profile
 
 
 def judge_for(settings: Settings, axes: Axes, pool: ModelPool | None = None) -> Judge:
     """The judge of the profile that the settings name; ``pool`` holds that profile's models, if somebody has them.
 
     Raises:
-        ConfigError: there is no such profile.
+        ConfigError: there is no such profile, or it has no such vision-language model.
         ModelUnavailable: its model is not there.
     """
-    profile = load_profile(settings.profile)
+    profile = chosen_profile(settings)
     component = _vlm(profile)
     if component is None:
         return MeasuredJudge(axes)
@@ -28,4 +28,4 @@ def judge_for(settings: Settings, axes: Axes, pool: ModelPool | None = None) -> 
 
 
 def _vlm(profile: Profile) -> Component | None:
-    return next((c for c in profile.components if c.loader in ENDPOINTS or c.loader in FOUND), None)
+    return next((c for c in profile.components if c.default and (c.loader in ENDPOINTS or c.loader in FOUND)), None)

@@ -12,7 +12,7 @@ from dqa.cli import calibrate_options as opt
 from dqa.cli import calibrating as work
 from dqa.cli import calibrating_run as work_run
 from dqa.cli.letta_options import LettaKey, LettaUrl
-from dqa.cli.options import AsJson, Home, ProfileName
+from dqa.cli.options import AsJson, Home, ProfileName, finite
 from dqa.cli.output import emit, emit_json, one_line, say
 from dqa.errors import UsageError
 
@@ -153,7 +153,7 @@ def run(  # noqa: PLR0913, PLR0917 - a parameter an option
     """
     from dqa.calibrate.climb import Rules
 
-    rules = Rules(target, patience, max_iters, pairs)
+    rules = Rules(finite("--target", target), patience, max_iters, pairs)
     who = work_run.Who(editor, editor_url, editor_model, letta_url, letta_key)
     how = work_run.Climbing(workflow, prompt, negative, seed, url, who, rules, vary_seeds)
     common = work.Common(axes, profile, home, run_tag, analysis_dir)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from dqa.cli import comfy_install, runtime
-from dqa.cli.options import AsJson, Home, Quiet
+from dqa.cli.options import AsJson, Home, Quiet, finite
 from dqa.cli.output import emit, emit_json, one_line, say
 from dqa.cli.progress import make_progress
 from dqa.errors import UsageError
@@ -83,6 +83,7 @@ def run(  # noqa: PLR0913, PLR0917 - a parameter an option
     from dqa.comfy.workflow import load_workflow
 
     settings = runtime.settings_from(home=home, comfy_url=url)
+    patience = finite("--timeout", timeout)
     graph = load_workflow(workflow)
     slots = find_slots(graph, dict(_binding(text) for text in bind or ()))
     change = Change(None if prompt is None else check_prompt(prompt), negative, seed)
@@ -93,7 +94,7 @@ def run(  # noqa: PLR0913, PLR0917 - a parameter an option
         comfy.ping()
         progress.item(workflow.name)
         done = comfy.run(
-            body, slots.outputs, timeout_s=timeout, progress=lambda stage, share: progress.stage(stage, share or 0.0)
+            body, slots.outputs, timeout_s=patience, progress=lambda stage, share: progress.stage(stage, share or 0.0)
         )
         files = [comfy.download(made, out, settings.max_media_mb * 1e6) for made in done.files]
         if free:

@@ -14,7 +14,7 @@ from dqa.cli.options import AsJson, Home, ProfileName
 from dqa.cli.output import emit, emit_json, one_line
 from dqa.config import Settings
 from dqa.errors import UnavailableError
-from dqa.models.profiles import Profile, load_profile
+from dqa.models.profiles import Profile, chosen_profile
 
 _COLOURS = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 
@@ -22,7 +22,7 @@ _COLOURS = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 def command(profile: ProfileName = None, home: Home = None, as_json: AsJson = False) -> int:
     """Check machine, packages, models, store and service. Exit code 4 if something the profile needs is not right."""
     settings = runtime.settings_from(profile=profile, home=home)
-    chosen = load_profile(settings.profile)
+    chosen = chosen_profile(settings)
     findings = list(examine(settings, chosen))
     if as_json:
         emit_json([asdict(finding) for finding in findings])

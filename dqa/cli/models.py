@@ -12,7 +12,7 @@ from dqa.cli.output import emit, emit_json, one_line
 from dqa.cli.progress import make_progress
 from dqa.errors import ModelUnavailable
 from dqa.models.holdings import Holding, answers, inspect, locate
-from dqa.models.profiles import Profile, load_profile
+from dqa.models.profiles import Component, Profile, chosen_profile
 
 app = typer.Typer(
     help="The models of a profile: what they are, where they lie, fetching them, whether they are intact.",
@@ -28,7 +28,7 @@ app.command("fit-checklist")(fit_checklist.command)
 def list_models(profile: ProfileName = None, home: Home = None, as_json: AsJson = False) -> int:
     """List the models with revision, licence, size, memory and place, and whether they are there."""
     settings = runtime.settings_from(profile=profile, home=home)
-    chosen = load_profile(settings.profile)
+    chosen = chosen_profile(settings)
     _show(chosen, [locate(component, settings) for component in chosen.components], as_json=as_json)
     return 0
 
@@ -40,7 +40,7 @@ def verify(profile: ProfileName = None, home: Home = None, as_json: AsJson = Fal
     Endpoints are asked whether they answer. Exit code 4 if one is missing or altered, or does not answer.
     """
     settings = runtime.settings_from(profile=profile, home=home)
-    chosen = load_profile(settings.profile)
+    chosen = chosen_profile(settings)
     found: list[Holding] = []
     hubs = any(component.hub for component in chosen.components)
     with make_progress(len(chosen.components), quiet=quiet or not hubs) as progress:
@@ -74,6 +74,7 @@ def _as_dict(profile: Profile, held: Holding) -> dict[str, Any]:
         "channels": [name for name, spec in profile.channels.items() if component.id in spec.components],
         "licence": component.licence,
         "default": component.default,
+        "instead_of": component.instead_of,
         "size_mb": component.size_mb,
         "memory_gb": component.memory_gb,
         "memory_source": component.memory_source,
@@ -105,7 +106,7 @@ def _table(profile: Profile, found: list[Holding]) -> None:
         component = held.component
         size = "-" if component.size_mb is None else f"{component.size_mb:g} MB"
         memory = f"{component.memory_gb:g} GB ({component.memory_source})"
-        licence = component.licence if component.default else f"{component.licence}; only if asked for"
+        licence = f"{component.licence}{_terms(component)}"
         cells = (component.id, component.role, licence, size, memory, _state(held))
         table.add_row(*(Text(one_line(cell)) for cell in cells))
     emit(f"Profile {profile.name}: {profile.title}")
@@ -113,6 +114,12 @@ def _table(profile: Profile, found: list[Holding]) -> None:
     for held in found:
         if named := _named(held):
             emit(f"{held.component.id}: {named}")
+
+
+def _terms(component: Component) -> str:
+    if component.instead_of is not None:
+        return f"; instead of {component.instead_of}, by DQA_VLM_COMPONENT"
+    return "" if component.default else "; only if asked for"
 
 
 def _named(held: Holding) -> str:

@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from dqa.errors import UsageError
+
+
+def finite(option: str, value: float) -> float:
+    """The value of ``option``, which "inf" and "nan" are none for.
+
+    Raises:
+        UsageError: it is not a finite number.
+    """
+    if not math.isfinite(value):
+        raise UsageError("input should be a finite number", fix="correct it", where=option)
+    return value
+
 
 Home = Annotated[
     Path | None,

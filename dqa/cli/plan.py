@@ -11,9 +11,10 @@ from dqa.cli import runtime
 from dqa.cli.options import AsJson, Home, ProfileName
 from dqa.cli.output import emit, emit_json, one_line, say
 from dqa.errors import InsufficientMemory, UsageError
+from dqa.evaluation.residence import as_asked
 from dqa.models.hub.lock import pinned
 from dqa.models.plan import Mode, PhasePlan, Plan, plan_profile, shortage
-from dqa.models.profiles import Profile, load_profile
+from dqa.models.profiles import Profile, chosen_profile
 from dqa.models.residency.figures import MemoryBook
 
 
@@ -32,12 +33,13 @@ def command(
 
     resident keeps all models of an evaluation loaded; sequential unloads each phase before the next; auto is resident
     where that fits, else it groups the channels so that as little as possible is loaded again. Training always has the
-    device alone. What was measured on this machine counts instead of what the profile declares.
+    device alone; it is reckoned with where DQA_TASTE_MODEL names a model. What was measured on this machine counts
+    instead of what the profile declares.
     """
     if mode not in get_args(Mode):
         raise UsageError(f"{mode!r} is not a mode", fix=f"use {', '.join(get_args(Mode))}", where="--mode")
     settings = runtime.settings_from(profile=profile, home=home, budget_gb=budget_gb)
-    chosen = load_profile(settings.profile)
+    chosen = as_asked(chosen_profile(settings), settings)
     known = [pinned(component, settings.home) for component in chosen.components]
     device = "cuda" if chosen.device == "cuda" else "cpu"
     measured = MemoryBook(settings.home).needs(known, device, settings)

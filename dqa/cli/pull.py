@@ -14,7 +14,7 @@ from dqa.cli.progress import make_progress
 from dqa.errors import DQAError, UsageError
 from dqa.models.hub import lock
 from dqa.models.hub.pull import Order, check_space, fetch, gigabytes, order
-from dqa.models.profiles import Component, Profile, load_profile
+from dqa.models.profiles import Component, Profile, chosen_profile
 
 _FIRST = (
     "No revision is pinned for it in the profile: what the hub gives today is trusted from now on, and nothing else."
@@ -39,7 +39,7 @@ def command(
     the one that was pulled before.
     """
     settings = runtime.settings_from(profile=profile, home=home)
-    chosen = load_profile(settings.profile)
+    chosen = chosen_profile(settings)
     wanted = _wanted(chosen, ids or [], accept_licence=accept_licence)
     orders: list[Order] = []
     failed: list[DQAError] = []
@@ -65,7 +65,7 @@ def _wanted(profile: Profile, ids: Sequence[str], *, accept_licence: bool) -> li
         if name not in on_hub:
             known = ", ".join(on_hub) or "none"
             raise UsageError(f"profile {profile.name} has no hub model {name!r}", fix=f"its hub models are: {known}")
-        if not on_hub[name].default and not accept_licence:
+        if not (on_hub[name].free or accept_licence):
             raise UsageError(
                 f"{name} is only fetched if asked for: its licence is {on_hub[name].licence}",
                 fix="add --accept-licence if you may use it under that",

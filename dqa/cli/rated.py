@@ -16,7 +16,7 @@ from dqa.cli.recorder import Recorder
 from dqa.cli.reproduce import file_sha256, find_record
 from dqa.config import Settings
 from dqa.errors import Cancelled, DQAError, InputError, UnavailableError, UsageError
-from dqa.models.profiles import load_profile
+from dqa.models.profiles import chosen_profile
 from dqa.record import EvaluationRecord
 
 
@@ -103,7 +103,7 @@ class _Source:
         recipe, settings = record.reproduce, self._settings
         same = (recipe.dqa_version, recipe.profile_sha256, recipe.seed, recipe.benchmark_backend, recipe.checklist) == (
             dqa.__version__,
-            load_profile(settings.profile).sha256,
+            chosen_profile(settings).sha256,
             settings.seed,
             settings.benchmark_backend,
             in_force(settings.home, settings.profile).used["checklist"],

@@ -63,10 +63,8 @@ def command(
     settings = runtime.settings_from(home=home)
     old = find_record(evaluation, settings)
     weights = old.reproduce.adaptive_weights
-    backend = old.reproduce.benchmark_backend
-    settings = settings.model_copy(
-        update={"profile": old.profile, "adaptive_weights": weights, "benchmark_backend": backend}
-    )
+    chosen = {"benchmark_backend": old.reproduce.benchmark_backend, "vlm_component": old.reproduce.vlm_component}
+    settings = settings.model_copy(update={"profile": old.profile, "adaptive_weights": weights, **chosen})
     path = _locate(old, media, settings)
     new = _again(old, path, settings, quiet=quiet)
     changes = list(compare(old, new))

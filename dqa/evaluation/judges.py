@@ -38,6 +38,7 @@ class Judges:
     def ask(self, name: ChannelName, clip: Underway) -> None:
         """Puts a channel's answer on a clip into its results, and how long it took into its timings."""
         clip.tell(name, 0.4 + 0.6 * len(clip.timings.keys() & set(CHANNELS)) / len(CHANNELS))
+        self._pool.about(clip.request.evaluation_id)
         began = time.perf_counter()
         clip.results[name] = self._answer(name, clip)
         clip.timings[name] = time.perf_counter() - began
@@ -57,7 +58,7 @@ class Judges:
             channel = self.channel(name)
             context, prompt = self._context(name, clip), clip.request.prompt
             components = self._spec(name).components
-            with self._pool.ledger.watch(name, components):
+            with self._pool.ledger.watch(name, components, lambda: self._pool.kept_gb(components)):
                 ladder = Ladder(self._pool, name, components, by_stills=channel.facts.by_stills)
                 result, notes = ladder.ask(lambda seen: channel.evaluate(seen, prompt, context), clip.observation)
             clip.notes += notes

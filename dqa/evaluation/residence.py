@@ -18,9 +18,11 @@ from dqa.record import MEASURED, ChannelName
 
 
 def as_asked(profile: Profile, settings: Settings) -> Profile:
-    """The profile with the backends that the settings choose: what is planned for."""
+    """What is planned for: the profile with the backends that the settings choose, and without what they leave off."""
     chosen = {name: chosen_spec(profile, name, settings.benchmark_backend) for name in CHANNELS}
-    return profile.model_copy(update={"channels": {name: spec for name, spec in chosen.items() if spec is not None}})
+    channels = {name: spec for name, spec in chosen.items() if spec is not None}
+    components = tuple(c for c in profile.components if c.only_with is None or getattr(settings, c.only_with))
+    return profile.model_copy(update={"channels": channels, "components": components})
 
 
 def declared(profile: Profile, settings: Settings) -> Plan:

@@ -67,6 +67,7 @@ def record_of(
             taste_version=request.taste.version if request.taste and request.taste.usable else None,
             adaptive_weights=own is not None,
             benchmark_backend=settings.benchmark_backend,
+            vlm_component=settings.vlm_component,
             **request.fits.used,
         ),
         timings_s=clip.timings,

@@ -84,7 +84,7 @@ def own_folder(component: Component, settings: Settings) -> Path | None:
     """The folder that the user names instead of what the profile does; None where there is none."""
     from dqa.models.pool import FOUND
 
-    if component.loader in FOUND and settings.vlm_folder is not None:
+    if component.loader in FOUND and component.default and settings.vlm_folder is not None:
         return settings.vlm_folder
     return Path(str(component.hub)) if component.hub and not component.on_hub else None
 

@@ -6,7 +6,7 @@ import hashlib
 import importlib
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from dqa.config import Settings, load_settings
 from dqa.errors import ModelUnavailable
@@ -42,6 +42,22 @@ SNAPSHOTS: dict[str, str] = {
 """Likewise for models of the hub; the function takes (component, folder of its files, device)."""
 
 
+@runtime_checkable
+class Attentive(Protocol):
+    """A loaded component that keeps something of the clip it is asked about.
+
+    Attributes:
+        kept_gb: what that takes on the device.
+    """
+
+    @property
+    def kept_gb(self) -> float: ...
+
+    def about(self, clip: str | None) -> None:
+        """Another clip, or none (None), is asked about from now on."""
+        ...
+
+
 class ModelPool:
     """Holds the loaded components of one profile. Not for several threads at once.
 
@@ -68,6 +84,7 @@ class ModelPool:
         self._settings = settings
         self._identities: dict[str, ModelIdentity] = {}
         self._on_cpu: set[str] = set()
+        self._clip: str | None = None
         self._meter = meter or meter_of(profile.device)
         self.ledger = Ledger(profile, self.device, home, settings, self._meter)
         shelf = Shelf(self.device, settings.cpu_budget_gb if settings else None)
@@ -87,6 +104,8 @@ class ModelPool:
             ModelUnavailable: its package is missing, or its weights are not the ones the profile names.
         """
         found = self._residency.get(component_id)
+        if isinstance(found, Attentive):
+            found.about(self._clip)
         own = getattr(found, "identity", None)
         if isinstance(own, ModelIdentity):
             self._identities[component_id] = own
@@ -95,6 +114,17 @@ class ModelPool:
     def enter(self, needed: Collection[str], kept: Collection[str] = ()) -> None:
         """A phase begins: what it neither needs nor keeps for a later one is evicted."""
         self._residency.enter(needed, kept)
+
+    def about(self, clip: str | None) -> None:
+        """What components are asked from now on is about this clip, by an id; None: about none, nothing is kept."""
+        self._clip = clip
+        for thing in map(self.peek, self.resident):
+            if isinstance(thing, Attentive):
+                thing.about(clip)
+
+    def kept_gb(self, components: Collection[str]) -> float:
+        """What some components keep of the clip they were asked about, on top of their weights."""
+        return sum(thing.kept_gb for thing in map(self.peek, components) if isinstance(thing, Attentive))
 
     def release(self) -> None:
         """Takes everything off the device, so that a training has it alone; what can is kept in host memory."""

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from dqa.config import Settings
 from dqa.errors import ConfigError
 from dqa.record import ChannelName, ModelIdentity
 from dqa.resources import deployment_folder
@@ -50,7 +51,9 @@ class Component(_Data):
             ``$DQA_HOME/models/<id>``.
         files: every file of a hub model that was pulled, by name.
         profile: the profile it is read from.
-        default: False for weights that a user must ask for (licence).
+        default: False for weights that a user must ask for (licence), or choose instead of others.
+        instead_of: the component whose place it can take, where the settings choose it (:func:`with_vlm`).
+        only_with: the setting without which nothing of it is ever loaded, so that nothing is reckoned for it either.
         arguments: how it is loaded, in the loader's words.
     """
 
@@ -73,6 +76,8 @@ class Component(_Data):
     files: dict[str, FilePin] = Field(default_factory=dict[str, FilePin])
     profile: str | None = None
     default: bool = True
+    instead_of: str | None = None
+    only_with: Literal["taste_model"] | None = None
     arguments: dict[str, Any] = Field(default_factory=dict)
 
     def identity(self) -> ModelIdentity:
@@ -84,6 +89,11 @@ class Component(_Data):
             licence=self.licence,
             weakness=self.weakness,
         )
+
+    @property
+    def free(self) -> bool:
+        """Whether it is fetched without its licence being accepted first."""
+        return self.default or self.instead_of is not None
 
     @property
     def on_hub(self) -> bool:
@@ -149,6 +159,54 @@ def load_profile(name: str) -> Profile:
         raise ConfigError(f"there is no profile {name!r}", fix=f"use one of {', '.join(profile_names())}")
     path = deployment_folder("workers") / f"{name}.toml"
     return _read(path)
+
+
+def chosen_profile(settings: Settings) -> Profile:
+    """The profile that the settings name, with the vision-language model that they choose.
+
+    Raises:
+        ConfigError: there is no such profile, its file is malformed, or it has no such model.
+    """
+    return with_vlm(load_profile(settings.profile), settings.vlm_component)
+
+
+def with_vlm(profile: Profile, wanted: str | None) -> Profile:
+    """The profile with another of its vision-language models wherever its own would judge.
+
+    The models change places: the chosen one comes by default, the other one if asked for. Other scores come of it, so
+    that ``sha256`` is another too.
+
+    Args:
+        profile: whose.
+        wanted: id of a component; None for the profile's own choice.
+
+    Raises:
+        ConfigError: it has no such model.
+    """
+    others = {c.id: c.instead_of for c in profile.components if c.instead_of is not None}
+    if wanted is None or wanted in others.values():
+        return profile
+    if wanted not in others:
+        known = ", ".join(dict.fromkeys([*others.values(), *others]))
+        raise ConfigError(
+            f"profile {profile.name} has no vision-language model {wanted!r} to choose",
+            fix=f"use one of {known}" if known else "leave it out: this profile has no other than its own",
+            where="DQA_VLM_COMPONENT",
+        )
+    own = others[wanted]
+    named = {own: wanted}
+    channels = {
+        name: spec.model_copy(update={"components": tuple(named.get(c, c) for c in spec.components)})
+        for name, spec in profile.channels.items()
+    }
+    places: dict[str, dict[str, Any]] = {
+        **{other: {"instead_of": wanted} for other in others},
+        wanted: {"default": True, "instead_of": None},
+        str(own): {"default": False, "instead_of": wanted},
+    }
+    components = tuple(c.model_copy(update=places.get(c.id, {})) for c in profile.components)
+    mark = hashlib.sha256(f"{profile.sha256}\n{wanted}".encode()).hexdigest()
+    return profile.model_copy(update={"channels": channels, "components": components, "sha256": mark})
 
 
 def _read(path: Path) -> Profile:

@@ -107,7 +107,7 @@ def cached(hub: str, revision: str | None, fix: str, name: str = "config.json") 
 def pull_command(component: Component) -> str:
     """The command that fetches a component."""
     profile = f" --profile {component.profile}" if component.profile else ""
-    accept = "" if component.default else " --accept-licence"
+    accept = "" if component.free else " --accept-licence"
     return f"dqa models pull{profile}{accept} {component.id}"
 
 

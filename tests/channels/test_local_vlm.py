@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +17,7 @@ from dqa.evaluator import Evaluator
 from dqa.measure.observation import Observation
 from dqa.models.pool import ModelPool
 from dqa.models.profiles import Component, Profile, load_profile
+from dqa.models.vlm import local_prefix
 from dqa.models.vlm.local import LocalModel
 from dqa.prompt import parse_prompt
 from dqa.record import ChannelName, ChannelResult
@@ -83,3 +86,26 @@ def test_a_whole_evaluation_and_one_without_the_model(folder: Path, tmp_path: Pa
     assert [record.channels[name].status for name in wanted] == ["unavailable", "ok", "unavailable"]
     assert "no such model folder" in record.channels["semantic"].reason
     assert record.action != "accept"
+
+
+@pytest.mark.parametrize(("kind", "frames"), [("video", 48), ("video", 96), ("image", 1)])
+def test_an_evaluation_computes_each_set_of_frames_once_over_all_channels(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, frames: int
+) -> None:
+    seen: list[str] = []
+    real = local_prefix.prefill
+
+    def counted(model: Any, inputs: dict[str, Any]) -> Any:
+        seen.append(hashlib.sha256(inputs["pixel_values"].numpy().tobytes()).hexdigest()[:4])
+        return real(model, inputs)
+
+    monkeypatch.setattr(local_prefix, "prefill", counted)
+    evaluator = Evaluator(Settings(home=tmp_path, vlm_folder=folder), profile=profile())
+    record = evaluator.judge(observed(gliding(frames), kind=kind), PROMPT)
+    assert {record.channels[name].status for name in ("semantic", "benchmark", "visionreward")} == {"ok"}  # type: ignore[index]
+    assert len(seen) == len(set(seen)), seen
+    assert len(seen) > 1 or kind == "image"
+    vlm = evaluator.pool.peek("vlm-endpoint")
+    assert vlm.kept_gb == 0, "nothing is kept once the clip is judged"
+    evaluator.judge(observed(gliding(frames), kind=kind), PROMPT)
+    assert len(seen) == 2 * len(set(seen))

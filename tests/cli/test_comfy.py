@@ -75,6 +75,8 @@ def test_run_says_what_is_wrong_with_the_right_exit_code(tmp_path: Path) -> None
     nobody = dqa("run", TINY, "--url", "http://127.0.0.1:9", *home)
     assert nobody.returncode == 4
     assert "does not answer at http://127.0.0.1:9" in nobody.stderr
+    endless = dqa("run", TINY, "--timeout", "inf", *home)
+    assert (endless.returncode, endless.stderr) == (2, "dqa: --timeout: input should be a finite number; correct it.\n")
     refusing = StandIn(missing_model="tiny_random_sd15.safetensors")
     with serving(refusing) as url:
         missing = dqa("run", TINY, "--url", url, *home)

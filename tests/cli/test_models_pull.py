@@ -15,6 +15,7 @@ from dqa.models import profiles
 from dqa.resources import deployment_folder
 from tests.cli.conftest import Outcome, Run
 from tests.conftest import RealClip
+from tests.models import tiny_vlm
 from tests.models.hub_server import Hub, point, serving
 from tests.models.tiny_contrastive import save_contrastive
 from tests.models.tiny_vision import save_clip, save_vfm
@@ -182,6 +183,44 @@ def test_what_must_be_asked_for_is_asked_for(hub: Hub, dqa: Run, tmp_path: Path)
     unknown = dqa("models", "pull", "no-such-model")
     assert unknown.code == 2
     assert "siglip2-base" in unknown.err
+
+
+@pytest.mark.slow
+def test_another_vision_language_model_is_pulled_verified_and_judges(
+    hub: Hub, dqa: Run, tmp_path: Path, clips: list[RealClip], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, commits = "OpenGVLab/InternVL3_5-8B-HF", re.compile(r'^revision = ".*"\n', re.M)
+    path = tmp_path / "workers" / "rtx3090.toml"
+    text = commits.sub("", path.read_text(encoding="utf-8")).replace('quantisation = "nf4"', "")
+    path.write_text(text.replace('device = "cuda"', 'device = "cpu"'), encoding="utf-8")
+    hub.publish(name, tiny_vlm.internvl(tmp_path / "internvl"))
+    monkeypatch.setenv("DQA_PROFILE", "rtx3090")
+    rows = {row["id"]: row for row in dqa("models", "list", "--json").json}
+    assert (rows["vlm-internvl-8b"]["default"], rows["vlm-internvl-8b"]["instead_of"]) == (False, "vlm")
+    monkeypatch.setenv("DQA_VLM_COMPONENT", "vlm-internvl-8b")
+    rows = {row["id"]: row for row in dqa("models", "list", "--json").json}
+    assert set(rows["vlm-internvl-8b"]["channels"]) == {"semantic", "benchmark", "visionreward"}
+    assert [rows[c]["default"] for c in ("vlm", "vlm-internvl-8b")] == [False, True]
+    pulled = dqa("models", "pull", "vlm-internvl-8b", "--json")
+    assert pulled.code == 0, pulled.err
+    assert "trusted from now on" in pulled.err
+    verified = {row["id"]: row for row in dqa("models", "verify", "--json").json}
+    assert verified["vlm-internvl-8b"]["hash_ok"] is True
+    assert verified["vlm"]["state"] == "absent"
+    record = dqa("evaluate", clips[0].path, "--prompt", clips[0].prompt, "--json", "--quiet").json
+    for channel in ("semantic", "visionreward"):
+        assert record["channels"][channel]["status"] == "ok"
+    assert record["channels"]["semantic"]["model"]["id"] == "vlm-internvl-8b"
+    assert record["channels"]["semantic"]["model"]["revision"] == hub.branches[name]
+    assert record["reproduce"]["vlm_component"] == "vlm-internvl-8b"
+
+
+def test_another_vision_language_model_needs_no_licence_to_be_accepted(hub: Hub, dqa: Run) -> None:
+    done = dqa("models", "pull", "--profile", "rtx3090", "vlm-4b")
+    assert done.code == 4, "the stand-in has it not"
+    assert "--accept-licence" not in done.err
+    found = {f["check"]: f for f in dqa("doctor", "--profile", "rtx3090", "--json").json}
+    assert (found["model vlm"]["level"], found["model vlm-4b"]["level"]) == ("fail", "ok")
 
 
 def test_a_profile_without_hub_models_has_nothing_to_pull(hub: Hub, dqa: Run) -> None:

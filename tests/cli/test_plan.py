@@ -49,8 +49,44 @@ def test_a_budget_that_is_too_small_names_the_model_and_what_to_do(cli: Run) -> 
     assert "--budget-gb" in told
 
 
-def test_a_budget_that_only_training_exceeds_is_said_to_do_for_evaluating(cli: Run) -> None:
+def test_a_budget_that_only_training_exceeds_is_said_to_do_for_evaluating(
+    cli: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DQA_TASTE_MODEL", "some/language-model")
     done = cli("plan", "--profile", "rtx3090", "--budget-gb", "12")
     assert done.code == 4
     assert "only evaluating does" in done.out
     assert "phase training" in done.err
+
+
+def test_no_memory_is_kept_for_a_language_model_of_taste_that_nobody_named(
+    cli: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for budget in (12, 16):
+        done = cli("plan", "--profile", "rtx3090", "--budget-gb", budget, "--json")
+        told = done.json
+        assert (done.code, told["mode"], told["loads_each_round"], told["fits"]) == (0, "resident", 0, True)
+        assert told["total_gb"] == pytest.approx(10.88, abs=0.01)
+        assert not [row["id"] for row in told["components"] if row["id"].startswith("preference")]
+    monkeypatch.setenv("DQA_TASTE_MODEL", "some/language-model")
+    told = cli("plan", "--profile", "rtx3090", "--budget-gb", "24", "--json").json
+    assert {phase["name"]: phase["gb"] for phase in told["phases"]}["training"] == 18
+    assert told["total_gb"] == pytest.approx(16.88, abs=0.01)
+
+
+def test_the_plan_is_that_of_the_backends_that_are_asked_for(cli: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DQA_BENCHMARK_BACKEND", "measured")
+    told = cli("plan", "--profile", "remote-vlm", "--mode", "sequential", "--json").json
+    assert next(p for p in told["phases"] if "benchmark" in p["channels"])["components"] == ["efficientnet-lite0"]
+
+
+@pytest.mark.parametrize("budget", ["inf", "-inf", "nan"])
+def test_a_budget_without_end_is_one_clear_sentence(cli: Run, monkeypatch: pytest.MonkeyPatch, budget: str) -> None:
+    done = cli("plan", "--json", f"--budget-gb={budget}")
+    assert done.code == 2
+    assert sentence(done) == "dqa: --budget-gb: input should be a finite number; correct it."
+    monkeypatch.setenv("DQA_BUDGET_GB", budget)
+    for command in (("plan", "--json"), ("evaluate", "clip.mp4", "--prompt", "a fox")):
+        done = cli(*command)
+        assert done.code == 2
+        assert sentence(done) == "dqa: DQA_BUDGET_GB: input should be a finite number; correct it."

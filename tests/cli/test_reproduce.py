@@ -68,6 +68,27 @@ def test_the_weights_are_the_record_s_whatever_the_setting_says_now(
     assert allowed == [used]
 
 
+def test_the_vision_language_model_is_the_record_s(
+    cli: Run, clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = judged(cli, clip("a-0.7.mp4"))
+    assert "vlm_component" not in record["reproduce"]
+    file = tmp_path / "record.json"
+    chosen: list[str | None] = []
+
+    def make(settings: Any) -> ScriptedEvaluator:
+        chosen.append(settings.vlm_component)
+        return ScriptedEvaluator(settings)
+
+    monkeypatch.setattr(runtime, "make_evaluator", make)
+    monkeypatch.setenv("DQA_VLM_COMPONENT", "vlm-qwen3.5-9b")
+    for wanted in (None, "vlm-4b"):
+        record["reproduce"]["vlm_component"] = wanted
+        file.write_text(json.dumps(record))
+        reproduce(cli, file)
+    assert chosen == [None, "vlm-4b"]
+
+
 def test_what_differs_is_listed_by_pointer(cli: Run, clip: Clip, tmp_path: Path) -> None:
     record = judged(cli, clip("a-0.7.mp4"))
     record["final"] = 0.71

@@ -21,6 +21,9 @@ EVENTS: list[tuple[str, ...]] = []
 TROUBLE: list[Callable[[str, Any, Observation], bool]] = []
 """While one of these is true of (channel, its model, clip), memory runs out."""
 
+RAISED: Exception = torch.OutOfMemoryError("CUDA out of memory")
+"""How that is said."""
+
 
 class FakeModel:
     """A model that can take smaller batches and move."""
@@ -62,7 +65,7 @@ class _Fake:
         models = [self._pool.get(component) for component in self._components]
         EVENTS.append(("ask", name, observation.media.sha256[:4]))
         if any(trouble(name, models, observation) for trouble in TROUBLE):
-            raise torch.OutOfMemoryError("CUDA out of memory")
+            raise RAISED
         told = {other: result.score for other, result in context.results.items()}
         score = float(observation.stills[0].image.mean()) / 255
         shown: dict[str, Any] = {"read": told, "stills": len(observation.stills)}

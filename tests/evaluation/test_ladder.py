@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from dqa.channels.benchmark.asked.channel import AskedBenchmark
 from dqa.config import Settings
 from dqa.errors import InsufficientMemory
-from dqa.evaluation.ladder import Reducible, ran_out, thinned
+from dqa.evaluation.ladder import Reducible, thinned
 from dqa.evaluator import Evaluator
 from dqa.measure.observation import Observation
+from dqa.models.exhausted import ran_out
 from dqa.models.vision.tower import ImageTower
 from dqa.models.vlm import local_prefix
 from dqa.models.vlm.local import LocalModel
@@ -111,7 +112,26 @@ def test_a_benchmark_that_asks_looks_at_fewer_frames(tmp_path: Path, monkeypatch
 def test_what_counts_as_out_of_memory() -> None:
     assert ran_out(torch.OutOfMemoryError("CUDA out of memory"))
     assert ran_out(InsufficientMemory("the model ran out", fix=""))
+    assert ran_out(MemoryError())
+    assert ran_out(torch.AcceleratorError("CUDA error: out of memory"))
+    assert not ran_out(torch.AcceleratorError("CUDA error: an illegal memory access was encountered"))
     assert not ran_out(RuntimeError("out of memory"))
+    with pytest.raises(RuntimeError) as refused:
+        torch.empty(2**50, dtype=torch.uint8)
+    assert ran_out(refused.value), "as the host's allocator says it"
+
+
+HOST = RuntimeError("[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: ...")
+
+
+@pytest.mark.parametrize("error", [HOST, MemoryError(), torch.AcceleratorError("CUDA error: out of memory")], ids=repr)
+def test_whichever_way_it_is_said_less_is_tried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    monkeypatch.setattr(fakes, "RAISED", error)
+    fakes.TROUBLE.append(lambda name, _, clip: name == "semantic" and len(clip.stills) > 2)
+    record = judged(tmp_path, device="cpu")
+    assert record.channels["semantic"].raw["stills"] == 2
 
 
 @settings(deadline=None)

@@ -265,6 +265,33 @@ def test_a_truncated_or_exchanged_file_is_found_at_load_and_mended_by_a_pull(
         assert snapshot(pinned(wanted(), home))
 
 
+def test_weights_linked_from_elsewhere_are_never_deleted(hub: Hub, tmp_path: Path, home: Path) -> None:
+    pull(home)
+    link = weights(tmp_path)
+    blob, right = link.resolve(), link.read_bytes()
+    elsewhere = tmp_path / "share" / "model.safetensors"
+    elsewhere.parent.mkdir()
+    elsewhere.write_bytes(b"somebody else's")
+    for linked in (link, blob):  # the snapshot's link goes there, then the blob itself does
+        linked.unlink()
+        linked.symlink_to(elsewhere)
+        pull(home)
+        assert elsewhere.read_bytes() == b"somebody else's"
+        assert link.read_bytes() == right
+        assert link.resolve() == blob, "what was fetched lies in the cache"
+
+
+def test_a_folder_linked_from_elsewhere_is_left_alone_and_named(hub: Hub, tmp_path: Path, home: Path) -> None:
+    pull(home)
+    folder, elsewhere = weights(tmp_path).parent, tmp_path / "share"
+    shutil.copytree(folder, elsewhere)
+    (elsewhere / "model.safetensors").write_bytes(b"somebody else's")
+    shutil.rmtree(folder)
+    folder.symlink_to(elsewhere)
+    assert "linked from outside of the hub's cache" in refusal(home)
+    assert (elsewhere / "model.safetensors").read_bytes() == b"somebody else's"
+
+
 def test_a_file_that_was_only_touched_still_loads(hub: Hub, tmp_path: Path, home: Path) -> None:
     pull(home)
     blob = weights(tmp_path).resolve()

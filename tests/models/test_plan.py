@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dqa.config import Settings
+from dqa.evaluation.residence import as_asked
 from dqa.models.plan import Mode, Need, Plan, plan, plan_profile, shortage
 from dqa.models.profiles import ChannelSpec, Component, Phase, Profile, load_profile, profile_names
 from dqa.models.residency.steps import READS, Step
@@ -234,5 +237,8 @@ def test_every_profile_is_readable_and_names_a_licence_for_every_model(name: str
 @pytest.mark.parametrize("name", profile_names())
 @pytest.mark.parametrize("budget", BUDGETS)
 def test_every_profile_s_plan_keeps_within_the_budget_or_names_what_does_not(name: str, budget: float) -> None:
-    made = plan_profile(load_profile(name), "auto", budget)
-    assert all(phase.gb <= budget for phase in made.evaluation) or shortage(made, made.evaluation, whose=name)
+    for taste in (None, "some/language-model"):
+        asked = as_asked(load_profile(name), Settings(home=Path("here"), taste_model=taste))
+        made = plan_profile(asked, "auto", budget)
+        assert all(phase.gb <= budget for phase in made.evaluation) or shortage(made, made.evaluation, whose=name)
+        assert taste or all("preference" not in c for phase in made.phases for c in phase.components)

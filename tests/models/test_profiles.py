@@ -10,10 +10,21 @@ import pytest
 from dqa.channels.registry import BACKENDS, build_channel
 from dqa.config import Settings
 from dqa.errors import ConfigError
+from dqa.evaluation.residence import as_asked
+from dqa.evaluator import Evaluator
 from dqa.models import pool, profiles
 from dqa.models.plan import plan_profile
 from dqa.models.pool import ModelPool
-from dqa.models.profiles import Component, FilePin, Profile, load_profile, profile_names, whole
+from dqa.models.profiles import (
+    Component,
+    FilePin,
+    Profile,
+    chosen_profile,
+    load_profile,
+    profile_names,
+    whole,
+    with_vlm,
+)
 
 LOADERS = {**pool.LOADERS, **pool.ENDPOINTS, **pool.FOUND, **pool.SNAPSHOTS}
 NOT_FOR_ALL = re.compile(r"\bNC\b|non-?commercial|research", re.IGNORECASE)
@@ -52,7 +63,7 @@ def test_every_component_says_what_it_is(profile: Profile, component: Component)
     assert component.loader is None or component.loader in LOADERS
     if component.loader is not None:
         assert component.weakness
-    if component.default:
+    if component.free:
         assert not NOT_FOR_ALL.search(component.licence), "what is not free for all use is asked for by name"
     if component.hub is not None:
         assert component.on_hub
@@ -74,6 +85,50 @@ def test_one_model_has_one_revision_in_all_profiles() -> None:
 @pytest.mark.parametrize("profile", ALL, ids=named)
 def test_each_fits_its_own_budget(profile: Profile) -> None:
     assert plan_profile(profile, "auto", profile.budget_gb).fits
+
+
+@pytest.mark.parametrize("name", ["rtx3090", "rtx4090", "h200"])
+@pytest.mark.parametrize(
+    ("wanted", "hub"),
+    [
+        ("vlm-4b", "Qwen/Qwen3-VL-4B-Instruct"),
+        ("vlm-qwen3.5-9b", "Qwen/Qwen3.5-9B"),
+        ("vlm-internvl-8b", "OpenGVLab/InternVL3_5-8B-HF"),
+    ],
+)
+def test_another_vision_language_model_takes_the_place_of_the_usual_one(
+    name: str, wanted: str, hub: str, tmp_path: Path
+) -> None:
+    usual = load_profile(name)
+    other = chosen_profile(Settings(home=tmp_path, profile=name, vlm_component=wanted))
+    assert other.component(wanted).hub == hub
+    assert other.component(wanted).role == usual.component("vlm").role
+    for channel, spec in usual.channels.items():
+        there = tuple(wanted if component == "vlm" else component for component in spec.components)
+        assert other.channels[channel].components == there
+    assert [(other.component(c).default, usual.component(c).default) for c in (wanted, "vlm")] == [
+        (True, False), (False, True),
+    ]  # fmt: skip
+    made = plan_profile(as_asked(other, Settings(home=tmp_path)), "auto", other.budget_gb)
+    loaded = {component for phase in made.phases for component in phase.components}
+    assert made.fits
+    assert wanted in loaded
+    assert "vlm" not in loaded
+    assert other.sha256 != usual.sha256, "its scores are others"
+    judge = Evaluator(Settings(home=tmp_path, profile=name, vlm_component=wanted))._judges.channel("semantic")
+    assert judge.model.id == wanted
+
+
+def test_the_usual_model_by_its_name_changes_nothing_and_an_unknown_one_is_an_error() -> None:
+    usual = load_profile("rtx3090")
+    assert with_vlm(usual, None) == with_vlm(usual, "vlm") == usual
+    with pytest.raises(ConfigError) as error:
+        with_vlm(usual, "raft")
+    told = error.value.sentence()
+    assert told.startswith("DQA_VLM_COMPONENT: profile rtx3090 has no vision-language model 'raft' to choose")
+    assert "use one of vlm, vlm-4b, vlm-qwen3.5-9b, vlm-internvl-8b" in told
+    with pytest.raises(ConfigError, match="no vision-language model"):
+        with_vlm(load_profile("embedded"), "vlm")
 
 
 def test_a_model_of_several_files_has_one_hash_whatever_their_order() -> None:

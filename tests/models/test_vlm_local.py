@@ -18,7 +18,7 @@ from dqa.clip.frame import Image
 from dqa.config import Settings
 from dqa.errors import ConfigError, InsufficientMemory, ModelUnavailable
 from dqa.models.pool import ModelPool
-from dqa.models.profiles import Component, load_profile
+from dqa.models.profiles import Component, load_profile, profile_names
 from dqa.models.roles import YesNo
 from dqa.models.vlm import local_prefix
 from dqa.models.vlm.local import LocalModel, load, parsed
@@ -37,6 +37,18 @@ SCHEMA = {"type": "object"}
 FAMILIES: dict[str, Callable[[Path], Path]] = {
     "qwen3_vl": tiny_vlm.qwen3_vl, "qwen3_5": tiny_vlm.qwen3_5, "internvl": tiny_vlm.internvl,
 }  # fmt: skip
+
+
+OFFERED = {"Qwen/Qwen3-VL-": "qwen3_vl", "Qwen/Qwen3.5-": "qwen3_5", "OpenGVLab/InternVL": "internvl"}
+
+
+def test_every_family_that_a_profile_offers_is_loaded_here() -> None:
+    offered = {
+        str(model.hub) for name in profile_names() for model in load_profile(name).components
+        if model.loader == "transformers-vlm"
+    }  # fmt: skip
+    found = {hub: next((family for head, family in OFFERED.items() if hub.startswith(head)), None) for hub in offered}
+    assert set(found.values()) == set(FAMILIES)
 
 
 def component(**arguments: Any) -> Component:
@@ -124,10 +136,16 @@ def test_one_by_one_and_together_are_the_same(qwen: Path, monkeypatch: pytest.Mo
     assert odds(opened(qwen).ask(images, QUESTIONS)) == pytest.approx(together, abs=1e-4)
 
 
-def test_the_frames_are_looked_at_once_for_all_channels(qwen: Path) -> None:
-    vlm, images = opened(qwen), pictures((64, 96), (64, 96))
+def looking(vlm: LocalModel) -> list[int]:
+    """Grows by one with every pass over images."""
     looks: list[int] = []
     vlm._model.model.visual.register_forward_hook(lambda *_: looks.append(1))
+    return looks
+
+
+def test_the_frames_are_looked_at_once_for_all_channels(qwen: Path) -> None:
+    vlm, images = opened(qwen), pictures((64, 96), (64, 96))
+    looks = looking(vlm)
     vlm.ask(images, QUESTIONS)
     vlm.ask(images[:1], QUESTIONS[:2])  # a single frame in between is not kept, and drives nothing out
     vlm.ask([image.copy() for image in images], QUESTIONS[:2])
@@ -135,6 +153,42 @@ def test_the_frames_are_looked_at_once_for_all_channels(qwen: Path) -> None:
     vlm.forget()
     vlm.ask(images, QUESTIONS[:2])
     assert len(looks) == 3
+
+
+def test_a_clip_s_whole_stays_while_parts_of_it_are_asked_about_and_goes_with_the_clip(qwen: Path) -> None:
+    vlm, images = opened(qwen), pictures((64, 96), (64, 96), (64, 96))
+    looks = looking(vlm)
+    vlm.about("first")
+    for asked in (images, images[:1], images[:2], images[1:], images):
+        vlm.ask(asked, QUESTIONS[:2])
+    assert len(looks) == 4, "the whole once, and each part"
+    assert vlm.kept_gb > 0
+    vlm.about("second")
+    assert vlm.kept_gb == 0
+    for asked in (images[:1], images[:1]):  # a clip of one image
+        vlm.ask(asked, QUESTIONS[:2])
+    assert len(looks) == 5
+    vlm.about(None)
+    assert vlm.kept_gb == 0
+
+
+def test_what_is_kept_gives_way_where_a_part_has_no_room_beside_it(qwen: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    vlm, images = opened(qwen), pictures((64, 96), (64, 96))
+    real, tries = local_prefix.prefill, list[float]()
+
+    def cramped(model: Any, inputs: dict[str, Any]) -> Any:
+        tries.append(vlm.kept_gb)
+        if vlm.kept_gb:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return real(model, inputs)
+
+    monkeypatch.setattr(local_prefix, "prefill", cramped)
+    vlm.about("clip")
+    whole = odds(vlm.ask(images, QUESTIONS[:2]))
+    vlm.ask(images[:1], QUESTIONS[:2])
+    assert [bool(kept) for kept in tries] == [False, True, False]
+    assert odds(vlm.ask(images, QUESTIONS[:2])) == whole
+    assert vlm.kept_gb > 0, "the whole is the whole still"
 
 
 def test_control_tokens_in_a_question_are_plain_text(qwen: Path) -> None:

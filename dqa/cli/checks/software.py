@@ -44,6 +44,8 @@ def models(profile: Profile, settings: Settings) -> Iterator[Finding]:
 def _model(held: Holding) -> Finding:
     component = held.component
     name = f"model {component.id}"
+    if component.instead_of is not None and held.state == "absent":
+        return Finding(name, "ok", f"not here, and not chosen instead of {component.instead_of}")
     if held.problem:
         found, _, fix = held.problem.rstrip(".").partition("; ")
         return Finding(name, "fail" if component.default else "warn", found, fix)

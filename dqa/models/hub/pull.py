@@ -165,9 +165,27 @@ def _wrong(wanted: Order, file: RemoteFile, path: Path, found: str | None) -> st
 
 
 def _forget(path: Path) -> None:
-    """Takes a file that is another than it should be out of the cache."""
-    path.resolve().unlink(missing_ok=True)
-    path.unlink(missing_ok=True)
+    """Takes a wrong file out of the cache: its link, and its blob where that is the cache's.
+
+    Weights may be linked from elsewhere (a share, another cache): those are somebody else's, and stay.
+
+    Raises:
+        ModelUnavailable: the whole folder is linked from elsewhere, so that nothing in it is the cache's to delete.
+    """
+    repository = path.parents[2]
+    if not path.parent.resolve().is_relative_to(repository.resolve()):
+        raise ModelUnavailable(
+            f"{path.name} is not the file it should be, and its folder is linked from outside of the hub's cache",
+            fix="remove the link, so that it is fetched into the cache",
+            where=str(path.parent),
+        )
+    blobs = (repository / "blobs").resolve()
+    while True:
+        target = path.parent / path.readlink() if path.is_symlink() else None
+        path.unlink(missing_ok=True)
+        if target is None or target.parent.resolve() != blobs:
+            return
+        path = target
 
 
 def _refused(component: Component, what: str) -> ModelUnavailable:

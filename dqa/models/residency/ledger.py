@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -73,8 +73,14 @@ class Ledger:
         return grown_gb >= (component.size_mb / 1000 if component.size_mb else component.memory_gb / 2)
 
     @contextmanager
-    def watch(self, channel: ChannelName, components: Sequence[str]) -> Generator[None]:
-        """While a channel runs: what it takes on top of the loaded components is logged and kept."""
+    def watch(
+        self, channel: ChannelName, components: Sequence[str], kept_gb: Callable[[], float] = lambda: 0.0
+    ) -> Generator[None]:
+        """While a channel runs: what it takes on top of the loaded components is logged and kept.
+
+        Args:
+            kept_gb: what the components keep of the clip afterwards, which is work too.
+        """
         self._meter.restart()
         self._grown = 0.0
         before = self._meter.read().allocated
@@ -84,7 +90,8 @@ class Ledger:
             after = self._meter.read()
             self.readings[channel] = after
             log.info("memory", channel=channel, device=self._device, **_rounded(after))
-            work = after.peak - after.allocated if self._meter.exact else after.allocated - before - self._grown
+            exact = after.peak - after.allocated + kept_gb()
+            work = exact if self._meter.exact else after.allocated - before - self._grown
             for name in components:
                 self._worked(name, work)
 

@@ -1,12 +1,12 @@
 """A vision-language model on this machine, by transformers.
 
-All questions on a clip share one pass over its frames (:mod:`dqa.models.vlm.local_prefix`); that of the last clip is
-kept, since several channels ask about the same frames. Answers are read from the whole vocabulary's probabilities.
+All questions on a clip share one pass over its frames (:mod:`dqa.models.vlm.local_prefix`); it is kept while the clip
+is judged (:mod:`dqa.models.vlm.local_kept`), since several channels ask about the same frames. Answers are read from
+the whole vocabulary's probabilities.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,11 +18,13 @@ import structlog
 from dqa.clip.frame import Image
 from dqa.config import Settings
 from dqa.errors import InsufficientMemory, ModelUnavailable
+from dqa.models.exhausted import ran_out
 from dqa.models.profiles import Component
 from dqa.models.roles import YesNo
 from dqa.models.snapshot import fingerprint
 from dqa.models.vlm.local_chat import Chat
 from dqa.models.vlm.local_files import find
+from dqa.models.vlm.local_kept import Kept
 from dqa.models.vlm.surface import log_odds, side
 from dqa.record import ModelIdentity
 
@@ -59,7 +61,7 @@ class LocalModel:
         self._model = model
         self._chat = chat
         self._forms = {token: text for text, token in chat.tokenizer.get_vocab().items() if side(text) is not None}
-        self._kept: tuple[str, Any] | None = None
+        self._kept = Kept()
         self._copies: Any = None
         if {side(text) for text in self._forms.values()} != {True, False}:
             raise ModelUnavailable("the model's tokenizer has no single token for yes and no", fix="use another model")
@@ -89,9 +91,23 @@ class LocalModel:
             written = greedy(self._model, self._prefix(images), suffix, self._ends(), LONGEST_ANSWER)
         return parsed(self._chat.tokenizer.decode(written, skip_special_tokens=True))
 
+    def about(self, clip: str | None) -> None:
+        """Says which clip is asked about from now on: the pass over the first images asked about, the whole clip's, is
+        then made once and kept until this says another, whatever is asked about parts of it in between.
+
+        Args:
+            clip: its id; None for none in particular, when only what was asked about last is kept.
+        """
+        self._kept.about(clip)
+
+    @property
+    def kept_gb(self) -> float:
+        """What is kept of a clip takes on the device, in gigabytes."""
+        return self._kept.gb
+
     def forget(self) -> None:
         """Frees what is kept of the last clip."""
-        self._kept = None
+        self._kept.drop()
 
     def smaller_batch(self) -> bool:
         """Fewer questions at once from now on, then each on its own; False when that is so already."""
@@ -114,11 +130,11 @@ class LocalModel:
 
     @contextmanager
     def _within_memory(self) -> Generator[None]:
-        import torch
-
         try:
             yield
-        except torch.OutOfMemoryError:
+        except Exception as error:
+            if isinstance(error, InsufficientMemory) or not ran_out(error):
+                raise
             self.forget()
             raise InsufficientMemory(
                 "the vision-language model ran out of memory on its device",
@@ -128,16 +144,7 @@ class LocalModel:
     def _prefix(self, images: Sequence[Image]) -> Any:
         from dqa.models.vlm.local_prefix import prefill
 
-        key = _key(images)
-        if self._kept is not None and self._kept[0] == key:
-            return self._kept[1]
-        several = len(images) > 1
-        if several:
-            self.forget()  # before the next is computed: the device need not hold both
-        prefix = prefill(self._model, self._chat.prefix(images))
-        if several:  # single frames are asked about in between, and once
-            self._kept = (key, prefix)
-        return prefix
+        return self._kept.of(images, lambda: prefill(self._model, self._chat.prefix(images)))
 
     def _answer(self, logits: Any) -> YesNo | None:
         """From the logits of the answer's first token: (vocabulary,)."""
@@ -200,11 +207,3 @@ def _identity(component: Component, chosen: Path | None, folder: Path) -> ModelI
     return ModelIdentity(
         id=folder.name, sha256=fingerprint(folder), licence="the model's own", weakness=component.weakness
     )
-
-
-def _key(images: Sequence[Image]) -> str:
-    whole = hashlib.sha256()
-    for image in images:
-        whole.update(f"{image.shape}".encode())
-        whole.update(image.tobytes())
-    return whole.hexdigest()

@@ -41,6 +41,11 @@ class Prefix:
         return forked
 
     @property
+    def nbytes(self) -> int:
+        """Bytes of the cache's tensors."""
+        return sum(_nbytes(value) for layer in self.cache.layers for value in vars(layer).values())
+
+    @property
     def plain(self) -> bool:
         """Whether every layer keeps one key and value per token, and nothing else."""
         return all(_plain(layer) for layer in self.cache.layers)
@@ -155,6 +160,13 @@ def _placed(value: Any, model: Any) -> Any:
     if not isinstance(value, Tensor):
         return value
     return value.to(model.device, model.dtype) if value.is_floating_point() else value.to(model.device)
+
+
+def _nbytes(value: Any) -> int:
+    if isinstance(value, Tensor):
+        return value.nbytes
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+    return sum(_nbytes(part) for part in parts)
 
 
 def _plain(layer: Any) -> bool:

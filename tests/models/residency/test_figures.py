@@ -128,3 +128,12 @@ def test_the_process_s_memory_is_read() -> None:
     read = meter.read()
     assert 0 < read.allocated <= read.peak
     assert read.allocated == read.reserved
+
+
+def test_what_a_channel_leaves_on_the_device_for_the_next_one_counts_as_its_work(tmp_path: Path) -> None:
+    meter = Scripted(exact=True)
+    made = ledger(tmp_path, meter)
+    made.loaded("m", 2.0)
+    with made.watch("semantic", ["m"], lambda: 0.4):
+        meter.now = Reading(2.4, 3.0, 2.9)
+    assert made.measured["m"].work_gb == pytest.approx(0.9)
