@@ -62,13 +62,8 @@ def test_they_are_flagged_in_the_record(evaluator: Evaluator, hostile: str) -> N
     assert record.action != "accept"
 
 
-def test_a_sign_in_the_picture_is_flagged_and_counts_half(tmp_path: Path) -> None:
-    def reads_a_sign(question: str) -> float:
-        return 0.95 if "written text" in question else 0.9
-
-    with serving(ScriptedVlm(p_yes=reads_a_sign)) as url:
+def test_a_sign_in_the_picture_is_flagged(tmp_path: Path) -> None:
+    with serving(ScriptedVlm(p_yes=lambda q: 0.95 if "written text" in q else 0.9)) as url:
         signed = judged(Evaluator(Settings(home=tmp_path, profile="remote-vlm", vlm_url=url)), "a red fox")
-    with serving(ScriptedVlm(p_yes=lambda q: 0.05 if "written text" in q else 0.9)) as url:
-        plain = judged(Evaluator(Settings(home=tmp_path, profile="remote-vlm", vlm_url=url)), "a red fox")
     assert signed.channels["semantic"].raw["judge_tamper_suspected"] is True
-    assert signed.weights["semantic"] < plain.weights["semantic"]
+    assert signed.action != "accept"

@@ -121,11 +121,24 @@ def test_a_long_prompt_is_asked_clause_by_clause(monkeypatch: pytest.MonkeyPatch
     assert found.raw["log_odds"] == pytest.approx(sum(odds) / len(odds))
 
 
+def test_a_prompt_without_spaces_is_asked_in_parts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    models, model = knowing(monkeypatch, tmp_path, "红色的狐狸")
+    for text in ("一只红色的狐狸在雪地里奔跑，远处的村庄正在沉睡。" * 250, "红色的狐狸" * 200):
+        found = judged(models, prompt=text)
+        assert (found.status, found.score is None) == ("ok", False)
+        parts = [str(part["text"]) for part in found.raw["clauses"]]  # type: ignore[index,union-attr,call-overload]
+        assert "".join(parts) == text, "nothing of the prompt is left out"
+        assert all(model.reads(part) for part in parts)
+    # The whole run is one "thing" to the parser, and longer than the model reads: the record names it.
+    assert any(str(one).startswith("object 红色的狐狸") for one in found.raw["not_judged"])  # type: ignore[union-attr]
+
+
 def test_what_can_not_be_read_is_not_judged(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    models, _ = knowing(monkeypatch, tmp_path, "fox")
+    models, model = knowing(monkeypatch, tmp_path, "fox")
+    monkeypatch.setattr(model, "reads", lambda _: False)
     found = judged(models, prompt="x" * 200)
     assert (found.status, found.score) == ("abstained", None)
-    assert "longer than the model can read" in found.reason
+    assert "can read no part" in found.reason
     blank = ContrastiveSemantic(pool=models, components=("siglip",)).evaluate(
         observed([np.zeros((64, 64, 3), np.uint8)] * 24), parse_prompt(PROMPT), EvaluationContext()
     )

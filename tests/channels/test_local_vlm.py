@@ -58,7 +58,8 @@ def test_both_channels_judge_and_name_the_model_that_did(folder: Path, tmp_path:
     frames = [frame.image for frame in even_choice(seen.stills, MAX_FRAMES)]
     (answer,) = vlm.ask(frames, [f'Does this {kind} show "{PROMPT}"? Please answer Yes or No.'])
     assert answer is not None
-    assert semantic.raw["log_odds"] == pytest.approx(answer.log_odds, abs=1e-4)
+    (clause,) = semantic.raw["clauses"]  # type: ignore[misc]
+    assert clause["log_odds"] == pytest.approx(answer.log_odds, abs=1e-4)  # type: ignore[index,call-overload]
     assert semantic.raw["soft"] is True
     assert len(semantic.raw["atoms"]) >= 4  # type: ignore[arg-type]
     assert set(reward.axes or {}) == ({"aesthetic", "motion", "coherence", "fidelity"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from dqa.channels.contract import EvaluationContext
 from dqa.channels.registry import build_channel
 from dqa.channels.semantic.atoms import MAX_ATOMS, atoms
+from dqa.channels.semantic.held import MOST_IN_FRAMES, PLACES
 from dqa.channels.semantic.vqa import LONG_PROMPT, split
 from dqa.channels.visionreward.asked import ADVICE
 from dqa.channels.visionreward.checklist import checklist, published_score
@@ -86,6 +88,80 @@ def test_what_is_there_is_tied_to_the_frames_where_it_is(vlm: ScriptedVlm, judge
     assert len(single) >= 4
 
 
+def test_whatever_holds_is_tied_to_frames_and_what_it_costs_is_told(vlm: ScriptedVlm, judge: Judge) -> None:
+    def somewhere(question: str) -> float:
+        return 0.03 if "written text" in question else 0.99
+
+    vlm.p_yes = somewhere
+    result = judge("two red cars left of a blue bus, a dog chasing a cat on a green lawn, pixar style")
+    found: Any = result.raw["atoms"]
+    assert {one["kind"] for one in found} == {"object", "attribute", "count", "relation", "action", "style"}
+    assert len(found) > 6
+    assert all(len(one["frames"]) == PLACES for one in found)
+    assert result.raw["questions"] == {"clip": 2 + len(found), "frames": PLACES * len(found)}
+    assert len(vlm.requests) == 2 + len(found) + PLACES * len(found)
+    many = judge(", ".join(f"a red thing{i} and a blue dog{i}" for i in range(60)))
+    asked: Any = many.raw["questions"]
+    assert asked["frames"] <= MOST_IN_FRAMES == 96
+    assert len(many.raw["atoms"]) == MAX_ATOMS  # type: ignore[arg-type]
+    left: Any = many.raw["not_asked"]
+    assert "object dog12" in left
+    assert left[-1].endswith("more")
+
+
+def test_in_a_frame_too_an_atom_holds_at_most_as_much_as_what_it_rests_on(vlm: ScriptedVlm, judge: Judge) -> None:
+    vlm.p_yes = lambda q: (
+        0.03 if "written text" in q else 0.6 if q == 'Does this image show "table"? Please answer Yes or No.' else 0.99
+    )
+    found: Any = judge("a cat sitting on a table").raw["atoms"]
+    frames = {one["text"]: one["frames"][0]["p_yes"] for one in found}
+    assert frames["cat"] == pytest.approx(0.99)
+    assert frames["cat on table"] == pytest.approx(0.99 * 0.6)
+
+
+@pytest.mark.parametrize("gone", ["cat", "table"])
+def test_relations_and_actions_rest_on_all_that_they_name(vlm: ScriptedVlm, judge: Judge, gone: str) -> None:
+    vlm.p_yes = lambda q: 0.018 if q == f'Does this video show "{gone}"? Please answer Yes or No.' else 0.95
+    result = judge("a cat sitting on a table")
+    found: Any = result.raw["atoms"]
+    by_text = {one["text"]: one["p_yes"] for one in found}
+    assert by_text["cat on table"] == pytest.approx(0.95 * 0.018)
+    assert by_text["cat sitting on a table"] == pytest.approx(0.95 * 0.018)
+    assert f"not found: “{gone}”" in result.reason
+    assert "sitting" not in result.reason
+
+
+def test_answers_stay_with_their_clauses_and_silence_is_named(vlm: ScriptedVlm, judge: Judge) -> None:
+    words = {"first": None, "second": math.exp(-3) / (1 + math.exp(-3)), "third": math.exp(4) / (1 + math.exp(4))}
+    prompt = ". ".join(f"the {name} of all of the things {'that is in here somewhere ' * 8}" for name in words)
+    assert [next(w for w in words if w in part) for part in split(prompt)] == list(words)
+    vlm.p_yes = lambda q: next((p or 0.5 for w, p in words.items() if f"the {w} of" in q), 0.03)
+    vlm.silent = "the first of"
+    result = judge(prompt)
+    clauses: Any = result.raw["clauses"]
+    assert [(one["text"][4:9], one["log_odds"] and round(one["log_odds"])) for one in clauses] == [
+        ("first", None), ("secon", -3), ("third", 4),
+    ]  # fmt: skip
+    assert result.raw["log_odds"] == pytest.approx(0.5, abs=0.01)
+    assert str(result.raw["unanswered"]).startswith("['the first of")
+    assert "1 of 3 parts of the prompt, among them “the first of" in result.reason
+    assert result.confidence == pytest.approx(0.85 * 2 / 3)
+
+
+def test_a_chinese_prompt_is_asked_in_parts_and_none_of_it_is_cut(vlm: ScriptedVlm, judge: Judge) -> None:
+    text = "一只红色的狐狸在雪地里奔跑，远处的村庄正在沉睡。" * 250
+    vlm.p_yes = lambda q: 0.03 if "written text" in q else 0.8
+    result = judge(text)
+    clauses: Any = result.raw["clauses"]
+    assert "".join(one["text"] for one in clauses) == text
+    asked = "".join(q for q in vlm.questions() if q.startswith("Does this video show"))
+    assert asked.count("村庄") >= 250
+    run: Any = judge("狐" * 6000).raw
+    assert "".join(one["text"] for one in run["clauses"]) == "狐" * 6000
+    assert run["atoms"] == []
+    assert run["not_asked"] == ["object " + "狐" * 41 + "…"], "no thing to ask for by itself, and the record says so"
+
+
 def test_a_long_prompt_is_asked_in_clauses_and_their_mean_counts(vlm: ScriptedVlm, judge: Judge) -> None:
     prompt = "A red fox walks. " + "The sky is full of golden clouds over the hills. " * 10
     clauses = split(prompt)
@@ -134,7 +210,7 @@ def test_stated_words_count_less(vlm: ScriptedVlm, judge: Judge) -> None:
     vlm.logprobs = False
     stated = judge()
     assert stated.raw["soft"] is False
-    assert stated.confidence == pytest.approx(0.25)  # half, and half again: the frames "speak to the judge" too
+    assert stated.confidence == pytest.approx(0.5)
 
 
 def test_an_image_is_asked_about_as_one(vlm: ScriptedVlm, judge: Judge) -> None:
@@ -160,7 +236,7 @@ def test_atoms_are_bounded_and_their_parents_are_objects() -> None:
     many = atoms(parse_prompt(", ".join(f"a red thing{i} and a blue dog" for i in range(200))))
     assert len(many) <= MAX_ATOMS
     found = atoms(prompt)
-    assert all(found[a.parent].kind == "object" for a in found if a.parent is not None)
+    assert all(found[p].kind == "object" for a in found for p in a.parents)
 
 
 def test_the_checklist_is_the_published_one() -> None:

@@ -37,6 +37,20 @@ def test_a_side_that_is_not_told_is_bounded_by_the_least_likely_token() -> None:
     assert log_odds([]) is None
 
 
+def test_a_side_that_is_not_told_has_at_most_what_the_told_ones_leave() -> None:
+    assert log_odds([("Yes", math.log(0.9))]) == pytest.approx(math.log(0.9 / 0.1))
+    assert log_odds([("No", -0.001)]) == pytest.approx(math.log(1 - math.exp(-0.001)) + 0.001)
+    assert log_odds([("Yes", math.log(0.6)), ("No way", math.log(0.3))]) == pytest.approx(math.log(0.6 / 0.1))
+
+
+def test_probabilities_that_sum_to_one_or_more_by_rounding_give_a_finite_ratio() -> None:
+    for tokens in ([("Yes", 0.0)], [("Yes", 0.0), ("The", -0.0)], [("Yes", 1e-4)]):
+        found = log_odds(tokens)
+        assert found is not None
+        assert 0 <= found <= 14
+    assert log_odds([("Yes", -0.1), ("No", -math.inf), ("The", math.nan)]) == log_odds([("Yes", -0.1)])
+
+
 def test_against_a_softmax_over_the_whole_vocabulary() -> None:
     rng = np.random.default_rng(0)
     logits = rng.normal(size=5000) * 3
@@ -146,9 +160,13 @@ def test_json_by_a_schema_and_none_for_what_is_no_object() -> None:
 def test_a_server_that_refuses_probabilities_and_schemas_is_asked_in_words(said: str | None) -> None:
     vlm = ScriptedVlm(refused=frozenset({"logprobs", "json_schema", "json_object"}), content=said)
     with serving(vlm) as url:
-        answers = EndpointModel(url, "m").ask([GREY], ["a fox?", "a cat?"])
-    assert [a is not None and (a.log_odds > 0, a.soft) for a in answers] == [(True, False)] * 2
-    assert len(vlm.requests) == 5, "what it refused once is not asked for again"
+        model = EndpointModel(url, "m")
+        first = model.ask([GREY], ["a fox?"])
+        asked = len(vlm.requests)
+        answers = [*first, *model.ask([GREY], ["a cat?", "a dog?"])]
+    assert [a is not None and (a.log_odds > 0, a.soft) for a in answers] == [(True, False)] * 3
+    assert asked == 7, "each of the three with and without the switch for thinking, and then in words"
+    assert len(vlm.requests) == asked + 2, "what it refused once is not asked for again"
 
 
 def test_a_refusal_after_probabilities_were_told_is_a_refusal() -> None:

@@ -30,6 +30,8 @@ class ScriptedVlm:
         refused: what it answers 400 to: ``logprobs``, or a type of ``response_format``.
         statuses: answered first, one a request, before it behaves.
         key: the bearer token it wants.
+        tokens: what it says for yes and for no.
+        silent: questions with these words it answers with neither.
     """
 
     p_yes: P = lambda _question: 0.8
@@ -39,6 +41,7 @@ class ScriptedVlm:
     statuses: list[int] = field(default_factory=list)
     key: str | None = None
     tokens: tuple[str, str] = ("Yes", "No")
+    silent: str | None = None
     requests: list[dict[str, Any]] = field(default_factory=list)
 
     async def chat(self, request: Request) -> Response:
@@ -59,11 +62,13 @@ class ScriptedVlm:
         else:
             choice["message"] = {"role": "assistant", "content": self.tokens[0] if p > 0.5 else self.tokens[1]}
             if self.logprobs and body.get("logprobs"):
-                choice["logprobs"] = {"content": [{"token": "x", "logprob": 0.0, "top_logprobs": self._tops(p)}]}
+                choice["logprobs"] = {
+                    "content": [{"token": "x", "logprob": 0.0, "top_logprobs": self._tops(p, question)}]
+                }
         return JSONResponse({"id": "1", "object": "chat.completion", "choices": [choice]})
 
-    def _tops(self, p: float) -> list[dict[str, Any]]:
-        yes, no = self.tokens
+    def _tops(self, p: float, question: str) -> list[dict[str, Any]]:
+        yes, no = ("Well", "Hm") if self.silent is not None and self.silent in question else self.tokens
         rest = 0.01
         found = [(yes, p * (1 - rest)), (no, (1 - p) * (1 - rest)), ("The", rest)]
         return [{"token": token, "logprob": math.log(max(q, 1e-9))} for token, q in sorted(found, key=lambda f: -f[1])]

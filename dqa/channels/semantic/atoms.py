@@ -1,21 +1,27 @@
 """A prompt's atoms: the single things it asks for, each a question with yes or no (DSG, Cho et al. 2024).
 
-An atom that rests on another (an attribute on its object) holds at most as much as that one does.
+An atom that rests on others (an attribute on its object, a relation and an action on all that they are between) holds
+at most as much as the least of them does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from dqa.channels.semantic.clauses import length
 from dqa.models.vlm.safety import quoted
 from dqa.prompt.parse import Entity, Prompt
+from dqa.prompt.phrases import noun_phrases
 from dqa.prompt.tagging import Word, tag_words
 
 Kind = Literal["object", "attribute", "count", "relation", "action", "style"]
 
 MAX_ATOMS = 24
+LONGEST = 60
+"""Words of an atom that is still a single thing; a longer one is a text that the parser could not take apart."""
+
 _LONGEST_ACTION = 6
 _ACTION_ENDS = ("stop", "conj", "style")
 
@@ -27,13 +33,23 @@ class Atom:
     Attributes:
         text: in the prompt's words ("red car", "wolf prowling through moonlit forest").
         question: what the judge is asked; ``{noun}`` is "video" or "image".
-        parent: index of the atom it rests on; None for one that stands by itself.
+        parents: indexes of the atoms it rests on; none for one that stands by itself.
     """
 
     kind: Kind
     text: str
     question: str
-    parent: int | None = None
+    parents: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """An atom that names what it rests on by the heads of its objects."""
+
+    kind: Kind
+    text: str
+    question: str
+    heads: tuple[str, ...] = ()
 
 
 def atoms(prompt: Prompt) -> tuple[Atom, ...]:
@@ -44,61 +60,71 @@ def atoms(prompt: Prompt) -> tuple[Atom, ...]:
     [('object', 'wolf'), ('object', 'forest'), ('attribute', 'dark wolf'), ('relation', 'dark wolf in forest'), \
 ('action', 'wolf prowling through a forest')]
     """
-    found: dict[tuple[Kind, str], Atom] = {}
-    places: dict[str, int] = {}
-    for entity in prompt.entities:
-        places.setdefault(entity.head, len(places))
-        _add(found, Atom("object", entity.head, _shows(entity.head)))
-    for atom in (*_described(prompt, places), *_actions(prompt), *_styles(prompt)):
-        _add(found, atom)
-    return tuple(found.values())[:MAX_ATOMS]
+    drafts = [draft for draft in _drafts(prompt) if length(draft.text) <= LONGEST][:MAX_ATOMS]
+    places = {draft.text: place for place, draft in enumerate(drafts) if draft.kind == "object"}
+    return tuple(
+        Atom(d.kind, d.text, d.question, tuple(places[head] for head in d.heads if head in places)) for d in drafts
+    )
 
 
-def _add(found: dict[tuple[Kind, str], Atom], atom: Atom) -> None:
-    found.setdefault((atom.kind, atom.text.lower()), atom)
+def left_out(prompt: Prompt) -> tuple[str, ...]:
+    """The kinds and texts of what a prompt asks for beyond :data:`MAX_ATOMS` and :data:`LONGEST`."""
+    kept = {(atom.kind, atom.text) for atom in atoms(prompt)}
+    return tuple(f"{draft.kind} {draft.text}" for draft in _drafts(prompt) if (draft.kind, draft.text) not in kept)
+
+
+def _drafts(prompt: Prompt) -> Iterable[_Draft]:
+    objects = [_Draft("object", entity.head, _shows(entity.head)) for entity in prompt.entities]
+    found: dict[tuple[Kind, str], _Draft] = {}
+    for draft in (*objects, *_described(prompt), *_actions(prompt), *_styles(prompt)):
+        found.setdefault((draft.kind, draft.text.lower()), draft)
+    return found.values()
 
 
 def _shows(text: str) -> str:
     return f"Does this {{noun}} show {quoted(text)}? Please answer Yes or No."
 
 
-def _described(prompt: Prompt, places: dict[str, int]) -> Iterator[Atom]:
+def _described(prompt: Prompt) -> Iterator[_Draft]:
     for entity in prompt.entities:
-        yield from _of(entity, places[entity.head])
+        yield from _of(entity)
     for relation in prompt.relations:
         a, b = prompt.entities[relation.subject], prompt.entities[relation.object]
         text = f"{a.text} {relation.name} {b.text}"
         asked = f"In this {{noun}}, is {quoted(a.text)} {relation.name} {quoted(b.text)}? Please answer Yes or No."
-        yield Atom("relation", text, asked, places[a.head])
+        yield _Draft("relation", text, asked, (a.head, b.head))
 
 
-def _of(entity: Entity, parent: int) -> Iterator[Atom]:
+def _of(entity: Entity) -> Iterator[_Draft]:
     for attribute in entity.attributes:
         text = f"{attribute} {entity.head}"
-        yield Atom("attribute", text, _shows(text), parent)
+        yield _Draft("attribute", text, _shows(text), (entity.head,))
     if entity.count is not None:
         text = f"{entity.count} {entity.head}"
         asked = f"Does this {{noun}} show exactly {entity.count} of {quoted(entity.head)}? Please answer Yes or No."
-        yield Atom("count", text, asked, parent)
+        yield _Draft("count", text, asked, (entity.head,))
 
 
-def _styles(prompt: Prompt) -> Iterator[Atom]:
+def _styles(prompt: Prompt) -> Iterator[_Draft]:
     """Styles; sizes such as "4k" are left out, since the judge sees the frames scaled down."""
     for style in prompt.style:
         if not any(c.isdigit() for c in style):
             asked = f"Is this {{noun}} made in the style {quoted(style)}? Please answer Yes or No."
-            yield Atom("style", style, asked)
+            yield _Draft("style", style, asked)
 
 
-def _actions(prompt: Prompt) -> Iterator[Atom]:
-    """Each verb with who does it and what follows, up to the next stop."""
+def _actions(prompt: Prompt) -> Iterator[_Draft]:
+    """Each verb with who does it and what follows, up to the next stop; it rests on every thing that it names."""
     words = tag_words(prompt.text)
+    heads = {phrase.end - 1: phrase.entity.head for phrase in noun_phrases(words)}
     for i, word in enumerate(words):
-        doer = next((w for w in reversed(words[:i]) if w.tag in ("noun", "stop")), None)
-        if word.tag != "verb" or doer is None or doer.tag == "stop":
+        doer = next((k for k in reversed(range(i)) if words[k].tag in ("noun", "stop")), None)
+        if word.tag != "verb" or doer is None or words[doer].tag == "stop":
             continue
-        text = " ".join((doer.text, *(w.text for w in _phrase(words, i))))
-        yield Atom("action", text, _shows(text))
+        followed = list(_phrase(words, i))
+        text = " ".join((words[doer].text, *(w.text for w in followed)))
+        named = [heads[k] for k in (doer, *range(i, i + len(followed))) if k in heads]
+        yield _Draft("action", text, _shows(text), tuple(dict.fromkeys(named)))
 
 
 def _phrase(words: list[Word], start: int) -> Iterator[Word]:

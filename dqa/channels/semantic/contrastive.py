@@ -8,7 +8,6 @@ and explain it. Such a model reads words as a bag: counts and relations are not 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -19,7 +18,8 @@ from pydantic import JsonValue
 
 from dqa.channels.contract import ChannelFacts, EvaluationContext
 from dqa.channels.seeing import even_choice
-from dqa.channels.semantic.atoms import Atom, atoms
+from dqa.channels.semantic.atoms import Atom, atoms, left_out
+from dqa.channels.semantic.clauses import cut, parted, shortened
 from dqa.clip.frame import Frame
 from dqa.measure.observation import Observation
 from dqa.models.pool import ModelPool
@@ -38,8 +38,6 @@ WEAKNESS = (
 )
 _CONFIDENCE, _AGAINST_OTHERS = 0.6, 0.45
 """Of a model with a probability for each pair, and of one whose odds are against fixed phrases."""
-
-_BREAK = re.compile(r"(?<=[.!?;\n])\s+|(?<=,)\s+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +84,7 @@ class ContrastiveSemantic:
         model = self._pool.get(self._component)
         parts = clauses(prompt.text, model.reads)
         if parts is None:
-            return self._abstained("the prompt holds a word that is longer than the model can read")
+            return self._abstained("the model can read no part of the prompt")
         asked = [atom for atom in atoms(prompt) if atom.kind in SEEN and model.reads(_phrase(atom))]
         images = [frame.image for frame in frames]
         odds: Floats = model.log_odds(images, [*parts, *(_phrase(atom) for atom in asked)])
@@ -104,7 +102,7 @@ class ContrastiveSemantic:
             "clauses": [{"text": t, "log_odds": float(o)} for t, o in zip(parts, by_clause, strict=True)],
             "log_odds_per_frame": odds.mean(axis=1).tolist(),
             "atoms": [_raw(one) for one in held],
-            "not_judged": [f"{a.kind} {a.text}" for a in atoms(prompt) if a.kind not in SEEN],
+            "not_judged": _not_judged(prompt, held),
         }
         return ChannelResult(
             status="ok",
@@ -130,34 +128,31 @@ def probability(log_odds: float) -> float:
 
 
 def clauses(text: str, fits: Callable[[str], bool]) -> list[str] | None:
-    """The prompt in one piece where it fits, else its clauses, each cut between words until it does.
+    """The prompt in one piece where it fits, else its clauses, each cut between words, or at last within one.
 
     Returns:
-        None if a single word does not fit.
+        None if a single letter does not fit.
 
     >>> clauses("a fox, in snow. It runs fast.", lambda piece: len(piece) < 12)
     ['a fox,', 'in snow.', 'It runs', 'fast.']
+    >>> clauses("红狐狸，在雪地里奔跑。", lambda piece: len(piece) < 6)
+    ['红狐狸，', '在雪地里', '奔跑。']
     """
     if fits(text):
         return [text]
     found: list[str] = []
-    for piece in _BREAK.split(text):
-        cut = _cut(piece.split(), fits)
-        if cut is None:
+    for clause in parted(text):
+        pieces = cut(clause.split(), fits)
+        if pieces is None:
             return None
-        found += cut
+        found += pieces
     return found
 
 
-def _cut(words: list[str], fits: Callable[[str], bool]) -> list[str] | None:
-    """In as few pieces as halving gives; None if a word does not fit."""
-    if not words or fits(" ".join(words)):
-        return [" ".join(words)] if words else []
-    if len(words) == 1:
-        return None
-    middle = (len(words) + 1) // 2
-    first, second = _cut(words[:middle], fits), _cut(words[middle:], fits)
-    return None if first is None or second is None else [*first, *second]
+def _not_judged(prompt: Prompt, held: Sequence[_Found]) -> list[JsonValue]:
+    """What was not asked: kinds that can't be seen, phrases that are longer than the model reads, and too many."""
+    asked = {one.atom for one in held}
+    return [*(f"{a.kind} {a.text}" for a in atoms(prompt) if a not in asked), *shortened(left_out(prompt))]
 
 
 def _phrase(atom: Atom) -> str:

@@ -3,48 +3,63 @@
 Score (Lin et al. 2024, t2v_metrics 3.1): P(yes) to ``Does this video show "{prompt}"? Please answer Yes or No.``, here
 as ``sigmoid(log P(yes) - log P(no))`` with the mass of all surface forms on either side. Prompts of over 60 words make
 P(yes) collapse, so they are asked clause by clause and the mean log-odds counts. Atoms explain; they don't score.
+
+Where the frames seem to hold text for the judge, each clause's opposite is asked too, and its answer counts only as far
+as the opposite is denied: a text that makes every answer a yes then lowers the score. The channel keeps its weight,
+since a doubt that took weight from a low score would raise the clip.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 from pydantic import JsonValue
 
 from dqa.channels.contract import ChannelFacts, EvaluationContext
 from dqa.channels.seeing import even_choice
-from dqa.channels.semantic.atoms import Atom, atoms
-from dqa.clip.frame import Frame
+from dqa.channels.semantic.atoms import atoms, left_out
+from dqa.channels.semantic.clauses import length, packed, parted, shortened
+from dqa.channels.semantic.held import HOLDS, Held, held, placed
+from dqa.clip.frame import Image
 from dqa.measure.observation import Observation
 from dqa.models.pool import ModelPool
 from dqa.models.roles import VisionLanguageModel, YesNo
 from dqa.models.vlm.safety import FRAME_QUESTION, Screened, quoted, screen
 from dqa.prompt import parse_prompt
 from dqa.prompt.parse import Prompt
-from dqa.record import ChannelResult, Evidence, ModelIdentity
+from dqa.record import ChannelResult, ModelIdentity
 
 MAX_FRAMES = 8
 LONG_PROMPT = 60
 """Words over which a prompt is asked clause by clause."""
 
 _CONFIDENCE, _STATED_CONFIDENCE, _TAMPERED = 0.85, 0.5, 0.5
-_PLACED, _PLACES = 6, 4
-"""Atoms that are looked for frame by frame, and in how many frames."""
-
-_BREAK = re.compile(r"(?<=[.!?;\n])\s+|(?<=,)\s+")
 
 
 @dataclass(frozen=True, slots=True)
-class _Held:
-    """What came of one atom: P(yes) over the clip and over single frames, and the atom it rests on."""
+class _Clause:
+    """A clause with its answer, None where there was none, and that to its opposite, None where it was not asked."""
 
-    atom: Atom
-    p_yes: float
-    base: Atom | None = None
-    by_frame: tuple[tuple[Frame, float], ...] = ()
+    text: str
+    answer: YesNo | None
+    opposite: YesNo | None = None
+    bounded: bool = False
+
+    @property
+    def log_odds(self) -> float | None:
+        """Of its answer; where it is bounded, at most those against its opposite, and at most 0 if that is silent."""
+        if self.answer is None or not self.bounded:
+            return None if self.answer is None else self.answer.log_odds
+        return min(self.answer.log_odds, 0.0 if self.opposite is None else -self.opposite.log_odds)
+
+    def raw(self) -> dict[str, JsonValue]:
+        """For the record."""
+        told: dict[str, JsonValue] = {"text": self.text, "log_odds": self.answer.log_odds if self.answer else None}
+        if self.bounded:
+            told["opposite"] = self.opposite.log_odds if self.opposite else None
+        return told
 
 
 class VqaSemantic:
@@ -76,41 +91,58 @@ class VqaSemantic:
         if not screened.text:
             return self._abstained("the prompt holds nothing but words for the judge", screened)
         asked = prompt if not screened.suspicious else parse_prompt(screened.text)
-        noun = observation.media.kind
+        noun, images = observation.media.kind, [frame.image for frame in frames]
         vlm: VisionLanguageModel = self._pool.get(self._component)
-        clauses, wanted = split(asked.text), atoms(asked)
-        questions = [_whole(clause, noun) for clause in clauses]
+        texts, wanted = split(asked.text), atoms(asked)
+        questions = [_whole(text, noun) for text in texts]
         questions += [FRAME_QUESTION.format(noun=noun), *(atom.question.format(noun=noun) for atom in wanted)]
-        answers = vlm.ask([frame.image for frame in frames], questions)
-        odds = [answer for answer in answers[: len(clauses)] if answer is not None]
-        if not odds:
+        answers = vlm.ask(images, questions)
+        clauses = [_Clause(text, answer) for text, answer in zip(texts, answers[: len(texts)], strict=True)]
+        sign, found = answers[len(texts)], answers[len(texts) + 1 :]
+        if not any(clause.answer for clause in clauses):
             return self._abstained("the model answered neither yes nor no", screened)
-        held = _held(wanted, answers[len(clauses) + 1 :])
-        sign = answers[len(clauses)]
-        tampered = screened.suspicious or (sign is not None and sign.p_yes > 0.5)
-        return self._judged(odds, clauses, _placed(vlm, held, frames, noun), screened, tampered)
+        if signed := sign is not None and sign.p_yes > HOLDS:
+            clauses = _bounded(vlm, images, clauses, noun)
+        shown, in_frames = placed(vlm, held(wanted, found), frames, noun)
+        silent = [clause.text for clause in clauses if clause.answer is None]
+        silent += [f"{atom.kind} {atom.text}" for atom, answer in zip(wanted, found, strict=True) if answer is None]
+        whole = len(questions) + (len(clauses) if signed else 0)
+        asked_for: dict[str, JsonValue] = {
+            "questions": {"clip": whole, "frames": in_frames},
+            "unanswered": list[JsonValue](shortened(silent)),
+            "not_asked": list[JsonValue](shortened(left_out(asked))),
+            "sign": None if sign is None else sign.p_yes,
+        }
+        return self._judged(clauses, shown, screened, signed, asked_for)
 
     def _judged(
-        self, odds: Sequence[YesNo], clauses: Sequence[str], held: Sequence[_Held], screened: Screened, tampered: bool
+        self,
+        clauses: Sequence[_Clause],
+        shown: Sequence[Held],
+        screened: Screened,
+        signed: bool,
+        more: dict[str, JsonValue],
     ) -> ChannelResult:
-        mean = sum(answer.log_odds for answer in odds) / len(odds)
+        odds = [odds for clause in clauses if (odds := clause.log_odds) is not None]
+        mean = sum(odds) / len(odds)
         score = YesNo(mean, soft=True).p_yes
-        soft = all(answer.soft for answer in odds)
+        soft = all(clause.answer.soft for clause in clauses if clause.answer is not None)
         raw: dict[str, JsonValue] = {
             "log_odds": mean,
             "soft": soft,
-            "clauses": [{"text": t, "log_odds": a.log_odds} for t, a in zip(clauses, odds, strict=False)],
-            "atoms": [_atom_raw(one) for one in held],
-            "judge_tamper_suspected": tampered,
+            "clauses": [clause.raw() for clause in clauses],
+            "atoms": [one.raw() for one in shown],
+            "judge_tamper_suspected": screened.suspicious or signed,
             "removed": list[JsonValue](screened.removed),
+            **more,
         }
-        confidence = (_CONFIDENCE if soft else _STATED_CONFIDENCE) * (_TAMPERED if tampered else 1.0)
+        sure = (_CONFIDENCE if soft else _STATED_CONFIDENCE) * (_TAMPERED if screened.suspicious else 1.0)
         return ChannelResult(
             status="ok",
             score=score,
-            confidence=confidence,
-            reason=_reason(score, held, tampered),
-            evidence=tuple(_evidence(one) for one in sorted(held, key=lambda one: one.p_yes)),
+            confidence=sure * len(odds) / len(clauses),
+            reason=_reason(score, shown) + _caveats(clauses, screened, signed),
+            evidence=tuple(one.evidence() for one in sorted(shown, key=lambda one: one.p_yes)),
             model=self.model,
             raw=raw,
         )
@@ -124,79 +156,58 @@ class VqaSemantic:
 
 
 def split(text: str) -> list[str]:
-    """The prompt in one piece, or, when it is long, in clauses of at most :data:`LONG_PROMPT` words.
+    """The prompt in one piece, or, when it is long, in clauses of at most :data:`LONG_PROMPT` words, in any script.
 
     >>> split("a fox. " * 40)[0].count("fox") < 40
     True
     """
-    if len(text.split()) <= LONG_PROMPT:
+    if length(text) <= LONG_PROMPT:
         return [text]
     pieces: list[str] = []
-    for clause in _BREAK.split(text):
-        words = clause.split()
-        for start in range(0, len(words), LONG_PROMPT):
-            piece = " ".join(words[start : start + LONG_PROMPT])
-            if pieces and len(pieces[-1].split()) + len(piece.split()) <= LONG_PROMPT // 2:
-                pieces[-1] = f"{pieces[-1]} {piece}"
+    for clause in parted(text):
+        for piece in packed(clause, LONG_PROMPT):
+            if pieces and length(pieces[-1]) + length(piece) <= LONG_PROMPT // 2:
+                pieces[-1] += piece
             else:
                 pieces.append(piece)
-    return pieces
+    return [" ".join(piece.split()) for piece in pieces if piece.strip()]
 
 
 def _whole(clause: str, noun: str) -> str:
     return f"Does this {noun} show {quoted(clause)}? Please answer Yes or No."
 
 
-def _held(wanted: Sequence[Atom], answers: Sequence[YesNo | None]) -> list[_Held]:
-    """The atoms that were answered; one that rests on another holds at most as much as that one (DSG, soft)."""
-    found = [answer.p_yes if answer is not None else None for answer in answers]
-    held: list[_Held] = []
-    for atom, p in zip(wanted, found, strict=True):
-        below = found[atom.parent] if atom.parent is not None else None
-        base = wanted[atom.parent] if atom.parent is not None else None
-        if p is not None:
-            held.append(_Held(atom, p if below is None else p * below, base))
-    return held
+def _opposite(clause: str, noun: str) -> str:
+    return f"Is it true that this {noun} does not show {quoted(clause)}? Please answer Yes or No."
 
 
-def _placed(vlm: VisionLanguageModel, held: list[_Held], frames: Sequence[Frame], noun: str) -> list[_Held]:
-    """The objects and actions that hold, each with the frames where it does: one question a frame."""
-    shown = [one for one in held if one.atom.kind in ("object", "action", "attribute") and one.p_yes >= 0.5][:_PLACED]
-    some = even_choice(frames, _PLACES)
-    if noun == "image" or len(some) < 2 or not shown:
-        return held
-    questions = [one.atom.question.format(noun="image") for one in shown]
-    answers = [(frame, vlm.ask([frame.image], questions)) for frame in some]
-    places: dict[int, tuple[tuple[Frame, float], ...]] = {}
-    for k, one in enumerate(shown):
-        seen = ((frame, answer[k]) for frame, answer in answers)
-        places[id(one)] = tuple((frame, yes.p_yes) for frame, yes in seen if yes is not None)
-    return [replace(one, by_frame=places.get(id(one), ())) for one in held]
+def _bounded(vlm: VisionLanguageModel, images: Sequence[Image], clauses: Sequence[_Clause], noun: str) -> list[_Clause]:
+    """The clauses with the answers to their opposites."""
+    answers = vlm.ask(images, [_opposite(clause.text, noun) for clause in clauses])
+    return [_Clause(c.text, c.answer, opposite, bounded=True) for c, opposite in zip(clauses, answers, strict=True)]
 
 
-def _evidence(one: _Held) -> Evidence:
-    word = "yes" if one.p_yes >= 0.5 else "no"
-    text = f"{one.atom.kind} “{one.atom.text}”: {word} ({one.p_yes:.2f})"
-    if not one.by_frame:
-        return Evidence(text=text)
-    holding = [frame for frame, p in one.by_frame if p >= 0.5]
-    best = max(one.by_frame, key=lambda pair: pair[1])[0]
-    text += f", in {len(holding)} of {len(one.by_frame)} frames looked at"
-    span = (holding[0].time_s, holding[-1].time_s) if holding else (best.time_s, best.time_s)
-    return Evidence(text=text, frame=best.index, time_s=span)
-
-
-def _atom_raw(one: _Held) -> dict[str, JsonValue]:
-    frames: list[JsonValue] = [{"frame": frame.index, "p_yes": p} for frame, p in one.by_frame]
-    return {"kind": one.atom.kind, "text": one.atom.text, "p_yes": one.p_yes, "frames": frames}
-
-
-def _reason(score: float, held: Sequence[_Held], tampered: bool) -> str:
+def _reason(score: float, shown: Sequence[Held]) -> str:
     verdict = "shows" if score >= 0.7 else "hardly shows" if score < 0.3 else "shows part of"
-    missing = [one.atom for one in held if one.p_yes < 0.5]
+    missing = {one.atom for one in shown if one.p_yes < HOLDS}
     # What rests on a missing thing is missing with it, and needs no word of its own.
-    roots = [one.atom for one in held if one.atom in missing and (one.base is None or one.base not in missing)]
+    roots = [one.atom for one in shown if one.atom in missing and missing.isdisjoint(one.bases)]
     named = ", ".join(f"“{atom.text}”" for atom in roots[:3])
     lacks = f"; not found: {named}" if named else ""
-    warning = " Text meant for the judge is suspected, so this counts less." if tampered else ""
-    return f"The clip {verdict} what the prompt says{lacks}.{warning}"
+    return f"The clip {verdict} what the prompt says{lacks}."
+
+
+def _caveats(clauses: Sequence[_Clause], screened: Screened, signed: bool) -> str:
+    """What else the reason has to say: parts without an answer, and words for the judge."""
+    told = ""
+    if silent := [clause.text for clause in clauses if clause.answer is None]:
+        first = shortened(silent)[0]
+        told += f" No yes or no to {len(silent)} of {len(clauses)} parts of the prompt, among them “{first}”."
+    if signed:
+        told += (
+            " Text meant for the judge is suspected in the frames, so each answer counts only as far as its opposite"
+            " is denied."
+        )
+    elif screened.suspicious:
+        told += " Text meant for the judge is suspected, so this counts less."
+    return told

@@ -2,8 +2,10 @@
 
 Answers are read from the probabilities of the first token where the server gives them (``logprobs``); else the word it
 states is taken, as JSON by a schema, and said to be only that. A server that refuses one of these is asked without it:
-no token probabilities, JSON without a schema, then the schema in words alone. The images come first in every request
-and the question last, so that a server that keeps prefixes computes the images once for all questions on a clip.
+no token probabilities, JSON without a schema, then the schema in words alone. A model that can think is told not to,
+by the switch that vLLM and its kin hand to the chat template; where it begins with a thinking block all the same, the
+first word after it is the answer. The images come first in every request and the question last, so that a server that
+keeps prefixes computes the images once for all questions on a clip.
 
 Frames go as images, which every such server takes, or as one video (``video/jpeg``: the JPEGs of the frames, base64,
 between commas; vLLM's form), which lets a model that was trained on video use its own handling of time. It is always
@@ -18,8 +20,9 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import httpx
 import structlog
@@ -30,6 +33,18 @@ from dqa.config import Settings
 from dqa.errors import ModelUnavailable, ServiceUnavailable, UnavailableError
 from dqa.models.profiles import Component
 from dqa.models.roles import YesNo
+from dqa.models.vlm.endpoint_answer import (
+    THOUGHT,
+    Token,
+    after_thinking,
+    begins_to_think,
+    content,
+    decoded,
+    first_choice,
+    read_object,
+    tokens,
+)
+from dqa.models.vlm.endpoint_line import LARGEST, Line, Reply, TooLarge, line
 from dqa.models.vlm.safety import SYSTEM
 from dqa.models.vlm.surface import log_odds, side
 from dqa.record import ModelIdentity
@@ -46,6 +61,12 @@ _STATED = 2.2
 """Log-odds of a stated word (0.9): its sign is all that is known, and it must not outweigh measured ones."""
 
 _TOP = 20
+_NOT_THINKING = {"chat_template_kwargs": {"enable_thinking": False}}
+"""Qwen's switch (VQAScore 3.1 sets it, too); templates that know no thinking ignore it."""
+
+_WORD = 48
+"""Most tokens of a word stated by schema, with room for an empty thinking block."""
+
 _AT_ONCE = 4
 _MISFITS = (400, 415, 422, 501)
 """What servers answer to a part of a request that they don't know; also to images, where a model takes none."""
@@ -63,7 +84,7 @@ class EndpointModel:
         url: base of its interface, up to and including ``/v1``.
         model: the name the server knows it by.
         key: sent as a bearer token; never logged.
-        patience_s: how long one answer may take, repeats included.
+        patience_s: how long one whole completion may take, repeats while the server is busy included.
         max_side: images are scaled down to this many pixels on the longer side.
         as_video: several frames go as one video instead of as images.
         identity: how records name it; by ``model`` if None.
@@ -87,6 +108,8 @@ class EndpointModel:
         self._patience_s = patience_s
         self._soft: bool | None = None
         self._form = 0
+        self._switch: bool | None = None
+        self._room = 1
         self._url = url.rstrip("/")
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
 
@@ -94,74 +117,81 @@ class EndpointModel:
         """See :class:`dqa.models.roles.VisionLanguageModel`.
 
         Raises:
-            UnavailableError: the endpoint refuses, or does not answer in time.
+            UnavailableError: the endpoint refuses, does not answer in time, or not in a form that is understood.
         """
         if not questions:
             return []
         pictures = self._shown(images)
         # The first alone: it shows whether the server tells probabilities, and fills its cache with the images.
-        with self._client() as http, ThreadPoolExecutor(_AT_ONCE) as threads:
+        with self._line() as http, ThreadPoolExecutor(_AT_ONCE) as threads:
             first = self._yes_no(http, pictures, questions[0])
             return [first, *threads.map(partial(self._yes_no, http, pictures), questions[1:])]
 
     def write(self, images: Sequence[Image], instruction: str, schema: Mapping[str, Any]) -> dict[str, Any] | None:
         """See :class:`dqa.models.roles.VisionLanguageModel`; asked twice before it is given up."""
         pictures = self._shown(images)
-        with self._client() as http:
+        with self._line() as http:
             found = self._object(http, pictures, instruction, schema, 2000)
             return found if found is not None else self._object(http, pictures, instruction, schema, 2000)
 
     def check(self) -> None:
         """Raises ``UnavailableError`` unless the endpoint answers."""
-        with self._client() as http:
+        with self._line() as http:
             self._send(http, "GET", "/models", None)
 
-    def _client(self) -> httpx.Client:
-        timeout = httpx.Timeout(self._patience_s, connect=5.0)
-        return httpx.Client(base_url=self._url, headers=self._headers, timeout=timeout)
+    def _line(self) -> AbstractContextManager[Line]:
+        return line(self._url, self._headers)
 
-    def _yes_no(self, http: httpx.Client, pictures: list[dict[str, Any]], question: str) -> YesNo | None:
+    def _yes_no(self, http: Line, pictures: list[dict[str, Any]], question: str) -> YesNo | None:
         if self._soft is not False:
-            tokens = self._tokens(http, pictures, question)
-            self._soft = self._soft or bool(tokens)
-            if tokens:
-                odds = log_odds(tokens)
+            likeliest = self._likeliest(http, pictures, question)
+            # Of one token alone nothing is known but that it was said.
+            told = len(likeliest) > 1
+            self._soft = self._soft or told
+            if told:
+                odds = log_odds(likeliest)
                 return None if odds is None else YesNo(odds, soft=True)
             log.info("the endpoint tells no token probabilities; stated words are taken", model=self.model)
         return self._stated(http, pictures, question)
 
-    def _tokens(self, http: httpx.Client, pictures: list[dict[str, Any]], question: str) -> list[tuple[str, float]]:
+    def _likeliest(self, http: Line, pictures: list[dict[str, Any]], question: str) -> Sequence[tuple[str, float]]:
         """The likeliest first tokens; none where the server tells none, or refuses to be asked for them."""
-        asked = {"max_tokens": 1, "logprobs": True, "top_logprobs": _TOP}
         try:
-            return _first_tokens(self._chat(http, pictures, question, asked))
+            told = self._tokens(http, pictures, question)
+            if self._room == 1 and begins_to_think(told):
+                self._room = THOUGHT
+                told = self._tokens(http, pictures, question)
         except _Misfit:
             if self._soft:  # it has told them before, so that this is about something else
                 raise
             self._soft = False
-            return []
+            return ()
+        return after_thinking(told).likeliest if told else ()
 
-    def _stated(self, http: httpx.Client, pictures: list[dict[str, Any]], question: str) -> YesNo | None:
-        found = self._object(http, pictures, question, _YES_NO, 20)
+    def _tokens(self, http: Line, pictures: list[dict[str, Any]], question: str) -> list[Token]:
+        asked = {"max_tokens": self._room, "logprobs": True, "top_logprobs": _TOP}
+        return tokens(self._chat(http, pictures, question, asked))
+
+    def _stated(self, http: Line, pictures: list[dict[str, Any]], question: str) -> YesNo | None:
+        found = self._object(http, pictures, question, _YES_NO, _WORD)
         answer = (found or {}).get("answer")
         said = side(answer) if isinstance(answer, str) else None
         return None if said is None else YesNo(_STATED if said else -_STATED, soft=False)
 
     def _object(
         self,
-        http: httpx.Client,
+        http: Line,
         pictures: list[dict[str, Any]],
         instruction: str,
         schema: Mapping[str, Any],
         most: int,
     ) -> dict[str, Any] | None:
         asked = f"{instruction}\nAnswer with one JSON object by this schema: {json.dumps(schema)}"
-        choice = self._formed(http, pictures, asked, schema, most)
-        content = (choice.get("message") or {}).get("content")
-        return _read(content) if isinstance(content, str) else None
+        said = content(self._formed(http, pictures, asked, schema, most))
+        return None if said is None else read_object(said)
 
     def _formed(
-        self, http: httpx.Client, pictures: list[dict[str, Any]], asked: str, schema: Mapping[str, Any], most: int
+        self, http: Line, pictures: list[dict[str, Any]], asked: str, schema: Mapping[str, Any], most: int
     ) -> dict[str, Any]:
         """A completion in the strictest form that the server takes; which one that is, is kept."""
         strict = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema, "strict": True}}
@@ -181,35 +211,49 @@ class EndpointModel:
             return choice
         raise AssertionError("there is always a last form")
 
-    def _chat(
-        self, http: httpx.Client, pictures: list[dict[str, Any]], text: str, more: Mapping[str, Any]
-    ) -> dict[str, Any]:
-        """The first choice of one completion, greedy."""
+    def _chat(self, http: Line, pictures: list[dict[str, Any]], text: str, more: Mapping[str, Any]) -> dict[str, Any]:
+        """The first choice of one completion, greedy, and without thoughts where the server takes that."""
         messages = [
             {"role": "system", "content": SYSTEM},
             {"role": "user", "content": [*pictures, {"type": "text", "text": text}]},
         ]
         body = {"model": self.model, "messages": messages, "temperature": 0, "seed": 0, **more}
-        choices = self._send(http, "POST", "/chat/completions", body).get("choices")
-        first = cast("list[object]", choices)[0] if isinstance(choices, list) and choices else {}
-        return cast("dict[str, Any]", first) if isinstance(first, dict) else {}
+        if self._switch is not False:
+            try:
+                choice = self._completed(http, {**body, **_NOT_THINKING})
+            except _Misfit:
+                if self._switch:  # it has taken the switch before, so that this is about something else
+                    raise
+            else:
+                self._switch = True
+                return choice
+        choice = self._completed(http, body)
+        if self._switch is None:
+            log.info("the endpoint refuses the switch for thinking; it is asked without", model=self.model)
+            self._switch = False
+        return choice
 
-    def _send(self, http: httpx.Client, method: str, path: str, body: Mapping[str, Any] | None) -> dict[str, Any]:
+    def _completed(self, http: Line, body: Mapping[str, Any]) -> dict[str, Any]:
+        return first_choice(self._send(http, "POST", "/chat/completions", body))
+
+    def _send(self, http: Line, method: str, path: str, body: Mapping[str, Any] | None) -> dict[str, Any]:
         """One request; repeated while the server is busy or away, as long as patience lasts."""
         until = time.monotonic() + self._patience_s
         pause = 0.5
         while True:
             try:
-                answer = http.request(method, path, json=body)
-            except httpx.TimeoutException:
+                answer = http.request(method, path, body, until - time.monotonic())
+            except TimeoutError:
                 raise self._away(f"took longer than {self._patience_s:g} seconds") from None
+            except TooLarge:
+                raise self._away(f"sends more than {LARGEST // 2**20} MiB") from None
             except httpx.HTTPError:
                 answer = None
-            if answer is not None and answer.status_code not in (429, 500, 502, 503, 504):
+            if answer is not None and answer.status not in (429, 500, 502, 503, 504):
                 return _answered(answer, self.model)
             wait = max(pause, _retry_after(answer))
             if time.monotonic() + wait > until:
-                raise self._away("does not answer" if answer is None else f"is busy ({answer.status_code})")
+                raise self._away("does not answer" if answer is None else f"is busy ({answer.status})")
             time.sleep(wait)
             pause = min(_LONGEST_PAUSE_S, 2 * pause)
 
@@ -249,47 +293,22 @@ def load(component: Component, settings: Settings) -> EndpointModel:
     return EndpointModel(settings.vlm_url, model, key, as_video=as_video, identity=identity)
 
 
-def _answered(answer: httpx.Response, model: str) -> dict[str, Any]:
-    if answer.status_code in (401, 403):
+def _answered(answer: Reply, model: str) -> dict[str, Any]:
+    if answer.status in (401, 403):
         raise UnavailableError("the endpoint refuses the key", fix="check DQA_VLM_KEY")
-    if answer.status_code == 404:
+    if answer.status == 404:
         raise UnavailableError(f"the endpoint has no model {model}", fix="check DQA_VLM_MODEL and DQA_VLM_URL")
-    if not answer.is_success:
+    if not 200 <= answer.status < 300:
         # What it says may repeat the request, and with it the prompt or a key: the code is enough.
-        kind = _Misfit if answer.status_code in _MISFITS else UnavailableError
+        kind = _Misfit if answer.status in _MISFITS else UnavailableError
         raise kind(
-            f"the endpoint refuses the request ({answer.status_code})",
+            f"the endpoint refuses the request ({answer.status})",
             fix="use a model that takes images; with DQA_VLM_FRAMES=video, one that takes video/jpeg, as vLLM does",
         )
-    try:
-        data = answer.json()
-    except ValueError:
-        data = None
-    if not isinstance(data, dict):
-        raise UnavailableError("the endpoint's answer is not JSON", fix="check DQA_VLM_URL: it ends in /v1")
-    return cast("dict[str, Any]", data)
+    return decoded(answer.body)
 
 
-def _read(content: str) -> dict[str, Any] | None:
-    """The one JSON object of an answer; a server that is held to no schema may put it between fences."""
-    fenced = content.strip().removeprefix("```json").removeprefix("```").removesuffix("```")
-    try:
-        data = json.loads(fenced)
-    except (ValueError, RecursionError):
-        return None
-    return cast("dict[str, Any]", data) if isinstance(data, dict) else None
-
-
-def _first_tokens(choice: Mapping[str, Any]) -> list[tuple[str, float]]:
-    """The likeliest first tokens with their log probabilities; empty when the server tells none."""
-    content = (choice.get("logprobs") or {}).get("content") or []
-    tops = (content[0].get("top_logprobs") or [content[0]]) if content else []
-    return [
-        (str(top.get("token")), float(top["logprob"])) for top in tops if isinstance(top.get("logprob"), int | float)
-    ]
-
-
-def _retry_after(answer: httpx.Response | None) -> float:
+def _retry_after(answer: Reply | None) -> float:
     try:
         return min(_LONGEST_PAUSE_S, float(answer.headers.get("Retry-After", 0))) if answer is not None else 0.0
     except ValueError:
