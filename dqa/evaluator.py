@@ -17,7 +17,7 @@ from dqa.channels.contract import RewardSource
 from dqa.clip.clip import Clip
 from dqa.clip.limits import Limits
 from dqa.config import Settings, load_settings
-from dqa.errors import Cancelled, DQAError, ModelUnavailable, VersionNotFound
+from dqa.errors import Cancelled, DQAError, InsufficientMemory, ModelUnavailable, VersionNotFound
 from dqa.evaluation import residence
 from dqa.evaluation.judges import Judges
 from dqa.evaluation.request import (
@@ -111,6 +111,11 @@ class Evaluator:
             self.pool.get(component)
         except ModelUnavailable as error:  # the channels that need it will say so; the others can judge
             log.info("not loaded", component=component, error=str(error))
+        except InsufficientMemory as error:  # there may be room once a clip comes; else the channels will say so
+            log.warning("not loaded for want of memory", component=component, error=str(error))
+        else:
+            return
+        self.pool.free()  # outside of the handlers: the traceback holds what was loaded of it
 
     @property
     def readings(self) -> dict[ChannelName, Reading]:

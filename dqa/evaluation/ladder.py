@@ -6,7 +6,6 @@ the record's notes, so that nothing is lowered unseen.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
@@ -17,6 +16,7 @@ import structlog
 
 from dqa.errors import InsufficientMemory, ModelUnavailable
 from dqa.measure.observation import Observation
+from dqa.models.exhaustion import ran_out
 from dqa.models.pool import ModelPool
 from dqa.record import ChannelName, ChannelResult
 
@@ -136,14 +136,6 @@ class Ladder:
             yield observation
         finally:
             self._pool.back()
-
-
-def ran_out(error: BaseException) -> bool:
-    """Whether a device had not enough memory: as PyTorch says it, or a model that has put it into words."""
-    if isinstance(error, InsufficientMemory):
-        return True
-    torch = sys.modules.get("torch")  # where it is not loaded, it has raised nothing
-    return torch is not None and isinstance(error, torch.OutOfMemoryError)
 
 
 def thinned(observation: Observation, most: int) -> Observation:

@@ -10,6 +10,7 @@ from typing import Any
 
 from dqa.config import Settings, load_settings
 from dqa.errors import ModelUnavailable
+from dqa.models.exhaustion import told
 from dqa.models.hub.lock import pinned
 from dqa.models.profiles import Component, Profile
 from dqa.models.residency.ledger import Ledger
@@ -85,8 +86,10 @@ class ModelPool:
 
         Raises:
             ModelUnavailable: its package is missing, or its weights are not the ones the profile names.
+            InsufficientMemory: there was no room for it.
         """
-        found = self._residency.get(component_id)
+        with told(f"loading the model {component_id}"):
+            found = self._residency.get(component_id)
         own = getattr(found, "identity", None)
         if isinstance(own, ModelIdentity):
             self._identities[component_id] = own

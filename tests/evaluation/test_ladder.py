@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 
 from dqa.channels.benchmark.asked.channel import AskedBenchmark
 from dqa.config import Settings
-from dqa.errors import InsufficientMemory
-from dqa.evaluation.ladder import Reducible, ran_out, thinned
+from dqa.evaluation.ladder import Reducible, thinned
 from dqa.evaluator import Evaluator
 from dqa.measure.observation import Observation
 from dqa.models.vision.tower import ImageTower
@@ -106,12 +105,6 @@ def test_a_benchmark_that_asks_looks_at_fewer_frames(tmp_path: Path, monkeypatch
     record = judged(tmp_path)
     assert record.channels["benchmark"].raw["stills"] == 2
     assert any(f"looked at 2 of {WHOLE} frames" in note for note in told(record, "benchmark"))
-
-
-def test_what_counts_as_out_of_memory() -> None:
-    assert ran_out(torch.OutOfMemoryError("CUDA out of memory"))
-    assert ran_out(InsufficientMemory("the model ran out", fix=""))
-    assert not ran_out(RuntimeError("out of memory"))
 
 
 @settings(deadline=None)

@@ -18,6 +18,7 @@ import structlog
 from dqa.clip.frame import Image
 from dqa.config import Settings
 from dqa.errors import InsufficientMemory, ModelUnavailable
+from dqa.models.exhaustion import ran_out
 from dqa.models.profiles import Component
 from dqa.models.roles import YesNo
 from dqa.models.snapshot import fingerprint
@@ -114,11 +115,11 @@ class LocalModel:
 
     @contextmanager
     def _within_memory(self) -> Generator[None]:
-        import torch
-
         try:
             yield
-        except torch.OutOfMemoryError:
+        except Exception as error:
+            if not ran_out(error):
+                raise
             self.forget()
             raise InsufficientMemory(
                 "the vision-language model ran out of memory on its device",
