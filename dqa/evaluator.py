@@ -124,11 +124,12 @@ class Evaluator:
 
     @property
     def on_device(self) -> bool:
-        """Whether models lie on a GPU now."""
-        return self.pool.device != "cpu" and bool(self.pool.resident)
+        """Whether models lie on a GPU now, the language model of taste among them."""
+        return (self.pool.device != "cpu" and bool(self.pool.resident)) or self._judges.rewards_on_device
 
     def release(self) -> None:
         """Takes the models off the device until the next evaluation, for a training that wants it alone."""
+        self._judges.release()
         self.pool.release()
 
     def evaluate(self, media: Path | str, prompt: str, **options: Unpack[Options]) -> EvaluationRecord:
@@ -204,13 +205,19 @@ class Evaluator:
         """Every channel's answer on every clip, a phase after the other."""
         with ExitStack() as held:
             if clips:
-                tell = clips[0].tell
-                held.enter_context(device.shared(self.settings.home, lambda: tell(device.WAITING, 0.4)))
+                held.enter_context(device.shared(self.settings.home, lambda: self._wait(clips[0])))
             planned: set[ChannelName] = {name for phase in self.plan.evaluation for name in phase.channels}
             for clip in clips:
                 self._unplanned(clip, planned)
             for phase in self.plan.evaluation:
                 self._phase(phase, clips)
+
+    def _wait(self, clip: Underway) -> None:
+        """A training has the device alone: what lies there unused would take its memory."""
+        if self.on_device:
+            log.info("the device is given to the training")
+            self.release()
+        clip.tell(device.WAITING, 0.4)
 
     def _unplanned(self, clip: Underway, planned: set[ChannelName]) -> None:
         for name in CHANNELS:
