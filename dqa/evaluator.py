@@ -41,6 +41,7 @@ from dqa.models import device
 from dqa.models.plan import PhasePlan, Plan
 from dqa.models.pool import ModelPool
 from dqa.models.profiles import Profile, load_profile
+from dqa.models.residency import card
 from dqa.models.residency.meter import Reading
 from dqa.prompt import check_prompt, parse_prompt
 from dqa.record import ChannelName, ChannelResult, EvaluationRecord, Reproduce
@@ -88,11 +89,13 @@ class Evaluator:
             )
         _keep_stdout_clean()
         self._taste = taste or _nobody
-        budget = settings.budget_gb or self.profile.budget_gb
+        budget = card.budget_gb(self.profile, settings)
+        if (more := card.overdrawn(self.profile, settings)) is not None:
+            log.warning("the budget is more than there is", why=more)
         self.pool = ModelPool(self.profile, settings.home, settings, budget_gb=budget)
         asked = residence.as_asked(self.profile, settings)
         self._declared = residence.declared(asked, settings)
-        self.plan: Plan = residence.chosen(asked, settings, self.pool)
+        self.plan: Plan = residence.chosen(asked, settings.model_copy(update={"budget_gb": budget}), self.pool)
         self._judges = Judges(self.profile, settings, self.pool, rewards)
         if settings.benchmark_backend == "vbench":
             self._judges.channel("benchmark")  # its environment must be there before time goes into a clip
