@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dqa.config import Settings, load_settings
-from dqa.errors import ModelUnavailable
+from dqa.errors import InsufficientMemory, ModelUnavailable
 from dqa.models.exhaustion import told
 from dqa.models.hub.lock import pinned
 from dqa.models.profiles import Component, Profile
@@ -30,6 +30,11 @@ ENDPOINTS: dict[str, str] = {"openai-endpoint": "dqa.models.vlm.endpoint:load"}
 
 FOUND: dict[str, str] = {"transformers-vlm": "dqa.models.vlm.local:load"}
 """Likewise for models in the hub's local cache or a folder that the settings name; the function takes the same."""
+
+TOO_LARGE_FOR_CPU = frozenset({"transformers-vlm"})
+"""Loaders of models that stay on the device when memory runs out there. A vision-language model in float32 takes more host
+memory than most machines have (134 GB of a 33B one: the kernel would end the process), and one in 4 bit is refused on
+a CPU, after its copy in host memory has been given up."""
 
 SNAPSHOTS: dict[str, str] = {
     "hf-contrastive": "dqa.models.contrastive:load",
@@ -52,6 +57,9 @@ class ModelPool:
         settings: name the endpoints of remote models; default those of the environment.
         budget_gb: most that components may take on the device together; default no limit.
         meter: reads the device's memory; default that of the profile's device.
+
+    Attributes:
+        refused: whether there was no room for the last component that was asked for.
     """
 
     def __init__(
@@ -69,6 +77,7 @@ class ModelPool:
         self._settings = settings
         self._identities: dict[str, ModelIdentity] = {}
         self._on_cpu: set[str] = set()
+        self.refused = False
         self._meter = meter or meter_of(profile.device)
         self.ledger = Ledger(profile, self.device, home, settings, self._meter)
         shelf = Shelf(self.device, settings.cpu_budget_gb if settings else None)
@@ -88,8 +97,13 @@ class ModelPool:
             ModelUnavailable: its package is missing, or its weights are not the ones the profile names.
             InsufficientMemory: there was no room for it.
         """
-        with told(f"loading the model {component_id}"):
-            found = self._residency.get(component_id)
+        try:
+            with told(f"loading the model {component_id}"):
+                found = self._residency.get(component_id)
+        except InsufficientMemory:
+            self.refused = True
+            raise
+        self.refused = False
         own = getattr(found, "identity", None)
         if isinstance(own, ModelIdentity):
             self._identities[component_id] = own
@@ -102,6 +116,10 @@ class ModelPool:
     def release(self) -> None:
         """Takes everything off the device, so that a training has it alone; what can is kept in host memory."""
         self.enter(())
+
+    def movable(self, component_id: str) -> bool:
+        """Whether a component may be put on the CPU when the device's memory runs out."""
+        return self.profile.component(component_id).loader not in TOO_LARGE_FOR_CPU
 
     def on_cpu(self, component_id: str) -> None:
         """From its next use on a component works on the CPU, until :meth:`back`."""
