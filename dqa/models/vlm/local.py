@@ -61,7 +61,7 @@ class LocalModel:
         self._chat = chat
         self._forms = {token: text for text, token in chat.tokenizer.get_vocab().items() if side(text) is not None}
         self._kept: tuple[str, Any] | None = None
-        self._copies: Any = None
+        self.copies: Any = None
         if {side(text) for text in self._forms.values()} != {True, False}:
             raise ModelUnavailable("the model's tokenizer has no single token for yes and no", fix="use another model")
 
@@ -106,8 +106,8 @@ class LocalModel:
         from dqa.models.residency.copies import Copies
 
         self.forget()
-        self._copies = self._copies or Copies(self._model)
-        self._copies.to(device)
+        self.copies = self.copies or Copies(self._model)
+        self.copies.to(device)
 
     def _at_once(self) -> int | None:
         """None: as many as usual."""
