@@ -16,7 +16,7 @@ import structlog
 
 from dqa.errors import InsufficientMemory, ModelUnavailable
 from dqa.measure.observation import Observation
-from dqa.models.exhaustion import ran_out
+from dqa.models.exhausted import ran_out
 from dqa.models.pool import ModelPool
 from dqa.record import ChannelName, ChannelResult
 
@@ -93,8 +93,8 @@ class Ladder:
         )
 
     def _steps(self, observation: Observation, notes: list[str]) -> Iterator[Step]:
-        """What to try, one after the other. Whose memory it was is not known: whoever was asked for last is the first to
-        take less."""
+        """What to try, one after the other. Whose memory it was is not known: whoever was asked for last takes less
+        first."""
         yield _as_it_is(observation), True
         last = next((name for name in reversed(self._pool.resident) if name in self._components), None)
         for some in ([name for name in self._components if name == last], self._components):

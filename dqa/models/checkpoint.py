@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from dqa.errors import ModelUnavailable
-from dqa.models.exhaustion import ran_out
+from dqa.models.exhausted import ran_out
 from dqa.models.profiles import Component
 
 FIX = "fetch the model again (its folder needs config.json and all of its *.safetensors), or name another one"
@@ -59,7 +59,7 @@ def load_model(
         ModelUnavailable: the files are damaged or of another kind, or lack weights: transformers would fill those with
             random numbers and go on.
 
-    Memory that runs out is raised as it came (:func:`dqa.models.exhaustion.ran_out`).
+    Memory that runs out is raised as it came (:func:`dqa.models.exhausted.ran_out`).
     """
     from transformers.utils import logging
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from dqa.config import Settings, load_settings
 from dqa.errors import InsufficientMemory, ModelUnavailable
-from dqa.models.exhaustion import told
+from dqa.models.exhausted import told
 from dqa.models.hub.lock import pinned
 from dqa.models.profiles import Component, Profile
 from dqa.models.residency.ledger import Ledger
@@ -32,9 +32,9 @@ FOUND: dict[str, str] = {"transformers-vlm": "dqa.models.vlm.local:load"}
 """Likewise for models in the hub's local cache or a folder that the settings name; the function takes the same."""
 
 TOO_LARGE_FOR_CPU = frozenset({"transformers-vlm"})
-"""Loaders of models that stay on the device when memory runs out there. A vision-language model in float32 takes more host
-memory than most machines have (134 GB of a 33B one: the kernel would end the process), and one in 4 bit is refused on
-a CPU, after its copy in host memory has been given up."""
+"""Loaders of models that stay on the device when memory runs out there. In float32 a vision-language model takes more
+host memory than most machines have (134 GB of a 33B one: the kernel would end the process), and one in 4 bit is refused
+on a CPU, after its copy in host memory has been given up."""
 
 SNAPSHOTS: dict[str, str] = {
     "hf-contrastive": "dqa.models.contrastive:load",

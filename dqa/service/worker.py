@@ -22,7 +22,7 @@ from pydantic import JsonValue
 from dqa.config import Settings
 from dqa.errors import Cancelled, DQAError, InsufficientMemory
 from dqa.models import device
-from dqa.models.exhaustion import ran_out
+from dqa.models.exhausted import ran_out
 from dqa.models.residency.meter import GB, Reading
 from dqa.record import ChannelName, EvaluationRecord
 from dqa.service import logs

@@ -62,9 +62,7 @@ def test_doctor_wants_what_the_plan_takes_not_a_round_number(tmp_path: Path, mon
     assert gpu(load_profile("embedded"), Settings(home=tmp_path)).level == "ok"
 
 
-def test_plan_shows_the_card_s_memory_and_warns_of_a_budget_beyond(
-    cli: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_plan_shows_the_card_s_memory_and_warns_of_a_budget_beyond(cli: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     assert cli("plan", "--profile", "rtx3090", "--json").json["budget_gb"] == 24
     of(23.69, monkeypatch)
     assert cli("plan", "--profile", "rtx3090", "--json").json["budget_gb"] == pytest.approx(22.19)

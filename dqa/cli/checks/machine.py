@@ -48,7 +48,7 @@ def gpu(profile: Profile, settings: Settings) -> Finding:
 
 
 def _room(profile: Profile, settings: Settings, found: str) -> Finding:
-    """Whether what the plan has on the card at once fits it: the profile's round number is more than such cards have."""
+    """Whether what the plan has on the card at once fits it; the profile's round number is more than cards have."""
     made = planned(profile, settings)
     usable = card.usable_gb(profile) or 0.0
     room = min(usable, made.budget_gb)

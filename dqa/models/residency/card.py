@@ -7,8 +7,9 @@ from dqa.models.profiles import Profile
 from dqa.models.residency.meter import GB, on_cuda
 
 RESERVE_GB = 1.5
-"""What the models leave of a card: CUDA's context and the kernels it loads (0.3 to 0.6 GB a process), the workspaces of cuBLAS
-and cuDNN, which PyTorch's allocator does not count, what it holds in pieces too small to use, and a desktop's windows."""
+"""What models leave of a card: for CUDA's context and the kernels it loads (0.3 to 0.6 GB a process), for workspaces of
+cuBLAS and cuDNN, which PyTorch's allocator does not count, for what that holds in pieces too small to use, and for a
+desktop's windows. An estimate, not a measurement."""
 
 
 def card_gb(profile: Profile) -> float | None:

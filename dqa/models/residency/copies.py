@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -18,8 +19,8 @@ _GRAIN = 256
 """Bytes that a tensor's place begins at a multiple of, as on the device."""
 
 _LEAST, _MOST = 2**20, 2**30
-"""Bytes of a buffer, at least and (but for a larger tensor) at most. Always a power of two: PyTorch's allocator of pinned
-memory rounds each block up to one, so that tensors with a block each would take half as much again."""
+"""Bytes of a buffer, at least and (but for a larger tensor) at most. Always a power of two: PyTorch's allocator of
+pinned memory rounds each block up to one, so that tensors with a block each would take half as much again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ def _beside(state: Any) -> Iterator[_Held]:
     """
     for name, value in list(vars(state).items()) if state is not None else ():
         if isinstance(value, Tensor):
-            yield _Held((id(state), name), value, lambda new, name=name: setattr(state, name, new))
+            yield _Held((id(state), name), value, partial(setattr, state, name))
         elif type(value) is type(state):  # double quantisation: the scales' own
             yield from _beside(value)
 

@@ -46,8 +46,8 @@ class FlowModel:
 
     Attributes:
         batch: cells (8 x 8 pixels) of the first frame whose likeness to all of the second is in memory at once. A frame
-            of no more keeps its likenesses for all steps: 0.8 GB at 720p, 3.9 GB at 1080p, a third more with the coarser
-            scales. One of more has them computed again, part by part, in each step.
+            of no more keeps its likenesses for all steps: 0.8 GB at 720p, 3.9 GB at 1080p, a third more with the
+            coarser scales. One of more has them computed again, part by part, in each step.
         full_batch: that while there is memory.
     """
 

@@ -18,7 +18,7 @@ import structlog
 from dqa.clip.frame import Image
 from dqa.config import Settings
 from dqa.errors import InsufficientMemory, ModelUnavailable
-from dqa.models.exhaustion import ran_out
+from dqa.models.exhausted import ran_out
 from dqa.models.profiles import Component
 from dqa.models.roles import YesNo
 from dqa.models.snapshot import fingerprint
@@ -61,7 +61,7 @@ class LocalModel:
         self._chat = chat
         self._forms = {token: text for text, token in chat.tokenizer.get_vocab().items() if side(text) is not None}
         self._kept: tuple[str, Any] | None = None
-        self.copies: Any = None
+        self._copies: Any = None
         if {side(text) for text in self._forms.values()} != {True, False}:
             raise ModelUnavailable("the model's tokenizer has no single token for yes and no", fix="use another model")
 
@@ -106,8 +106,13 @@ class LocalModel:
         from dqa.models.residency.copies import Copies
 
         self.forget()
-        self.copies = self.copies or Copies(self._model)
-        self.copies.to(device)
+        self._copies = self._copies or Copies(self._model)
+        self._copies.to(device)
+
+    @property
+    def copies(self) -> Any:
+        """Its copy in host memory (:class:`dqa.models.residency.copies.Copies`); None before the first move."""
+        return self._copies
 
     def _at_once(self) -> int | None:
         """None: as many as usual."""
@@ -191,15 +196,18 @@ def load(component: Component, settings: Settings) -> LocalModel:
     log.info("loading", component=component.id, device=how.device, dtype=how.dtype, nf4=how.nf4, how=how.attention)
     chat = Chat(load_processor(folder), wanted.max_side)
     model = load_model(folder, how)
-    return LocalModel(model, chat, _identity(component, settings.vlm_folder, folder))
+    return LocalModel(model, chat, _identity(component, settings, folder))
 
 
-def _identity(component: Component, chosen: Path | None, folder: Path) -> ModelIdentity:
+def _identity(component: Component, settings: Settings, folder: Path) -> ModelIdentity:
     """The hub's revision names its files; a folder is named by what is in it, since the profile can't vouch for it."""
-    if chosen is None and component.revision is not None:
+    if settings.vlm_folder is None and component.revision is not None:
         return component.identity()
     return ModelIdentity(
-        id=folder.name, sha256=fingerprint(folder), licence="the model's own", weakness=component.weakness
+        id=folder.name,
+        sha256=fingerprint(folder, settings.home),
+        licence="the model's own",
+        weakness=component.weakness,
     )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dqa.errors import ModelUnavailable
-from dqa.models.exhaustion import ran_out
+from dqa.models.exhausted import ran_out
 from dqa.models.vlm.local_machine import How
 
 _FULL_PRECISION = [
@@ -25,7 +25,7 @@ def load_model(folder: Path, how: How) -> Any:
     Raises:
         ModelUnavailable: the files are not a model that takes images and text, or a package is missing.
 
-    Memory that runs out is raised as it came (:func:`dqa.models.exhaustion.ran_out`).
+    Memory that runs out is raised as it came (:func:`dqa.models.exhausted.ran_out`).
     """
     import torch
     from safetensors import SafetensorError

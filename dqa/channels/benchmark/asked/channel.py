@@ -19,7 +19,7 @@ from dqa.channels.registry import build_channel
 from dqa.channels.scales import soft_min
 from dqa.errors import Cancelled, DQAError, InsufficientMemory
 from dqa.measure.observation import Observation
-from dqa.models.exhaustion import ran_out
+from dqa.models.exhausted import ran_out
 from dqa.models.pool import ModelPool
 from dqa.models.profiles import ChannelSpec
 from dqa.models.vlm.safety import FRAME_QUESTION

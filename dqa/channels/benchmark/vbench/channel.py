@@ -17,7 +17,7 @@ from dqa.channels.benchmark.view import Finding, Likeness, View
 from dqa.channels.contract import ChannelFacts, EvaluationContext
 from dqa.errors import Cancelled, DQAError, InsufficientMemory
 from dqa.measure.observation import Observation
-from dqa.models.exhaustion import ran_out
+from dqa.models.exhausted import ran_out
 from dqa.models.pool import ModelPool
 from dqa.prompt.parse import Prompt
 from dqa.record import ChannelResult, ModelIdentity

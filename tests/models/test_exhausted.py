@@ -14,7 +14,7 @@ from dqa.config import Settings
 from dqa.errors import InsufficientMemory, ModelUnavailable
 from dqa.models import pool as pool_module
 from dqa.models.checkpoint import load_model
-from dqa.models.exhaustion import ran_out, told
+from dqa.models.exhausted import ran_out, told
 from dqa.models.pool import ModelPool
 from dqa.models.vlm import local_load
 from dqa.models.vlm.local_machine import Arguments, Machine, choose
@@ -25,6 +25,8 @@ FULL: list[Exception] = [
     torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 1.16 GiB. GPU 0 has a total capacity of 23.69 GiB"),
     torch.AcceleratorError("CUDA error: out of memory"),
     RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    torch.AcceleratorError("CUDA error: not enough memory"),
+    RuntimeError("CUDA error: out of memory"),
     RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
     RuntimeError("[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory"),
     MemoryError(),
@@ -35,7 +37,9 @@ OTHERS: list[Exception] = [
     RuntimeError("mat1 and mat2 shapes cannot be multiplied"),
     torch.AcceleratorError("CUDA error: an illegal memory access was encountered"),
     RuntimeError("CUDA error: CUBLAS_STATUS_EXECUTION_FAILED"),
-    ValueError("out of memory"),
+    ValueError("CUDA out of memory"),
+    RuntimeError("out of memory"),
+    RuntimeError("the prompt is out of memory lane"),
     OSError(errno.ENOENT, "No such file or directory"),
     ModelUnavailable("it lacks weights", fix=""),
 ]
@@ -96,7 +100,7 @@ def crowded(component: object, settings: object) -> None:
 
 @pytest.fixture
 def no_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(pool_module.FOUND, "fake", "tests.models.test_exhaustion:crowded")
+    monkeypatch.setitem(pool_module.FOUND, "fake", "tests.models.test_exhausted:crowded")
 
 
 @pytest.mark.usefixtures("no_room")

@@ -7,6 +7,7 @@ model: that is what loaders make of the other RuntimeErrors, and ``torch.OutOfMe
 from __future__ import annotations
 
 import errno
+import re
 import sys
 import traceback
 from collections.abc import Generator
@@ -14,21 +15,24 @@ from contextlib import contextmanager
 
 from dqa.errors import InsufficientMemory
 
-TEXTS = (
-    "out of memory",  # CUDA's, as torch.AcceleratorError or a plain RuntimeError
-    "can't allocate memory",
-    "DefaultCPUAllocator",  # how the host's fails is a plain RuntimeError
-    "CUBLAS_STATUS_ALLOC_FAILED",  # the libraries take workspaces past PyTorch's allocator
-    "CUDNN_STATUS_ALLOC_FAILED",
+_WORDS = re.compile(r"out of memory|not enough memory|can.?t allocate memory|cannot allocate memory", re.IGNORECASE)
+"""What ``torch.AcceleratorError`` says, a kernel's or a library's."""
+
+_SAID = re.compile(
+    r"(CUDA|HIP)( error:)? out of memory"
+    r"|(CUBLAS|CUDNN|CUSOLVER|CUSPARSE)_STATUS_ALLOC_FAILED"  # they take workspaces past PyTorch's allocator
+    r"|CPUAllocator|can't allocate memory"  # how the host's fails is a plain RuntimeError
 )
-"""What a RuntimeError says when memory ran out."""
+"""What any other RuntimeError says when memory ran out."""
 
 
 def ran_out(error: BaseException) -> bool:
     """Whether a device or the host had not enough memory.
 
-    >>> ran_out(MemoryError()), ran_out(RuntimeError("CUDA error: out of memory")), ran_out(RuntimeError("bad shape"))
-    (True, True, False)
+    >>> ran_out(MemoryError()), ran_out(RuntimeError("CUDA error: out of memory"))
+    (True, True)
+    >>> ran_out(RuntimeError("the prompt is out of memory lane"))
+    False
     """
     if isinstance(error, InsufficientMemory | MemoryError):
         return True
@@ -37,7 +41,9 @@ def ran_out(error: BaseException) -> bool:
     torch = sys.modules.get("torch")  # where it is not loaded, it has raised nothing
     if torch is not None and isinstance(error, torch.OutOfMemoryError):
         return True
-    return isinstance(error, RuntimeError) and (_says_so(str(error)) or any(map(_says_so, _swallowed(error))))
+    if torch is not None and isinstance(error, torch.AcceleratorError):
+        return _WORDS.search(str(error)) is not None
+    return isinstance(error, RuntimeError) and any(map(_SAID.search, (str(error), *_swallowed(error))))
 
 
 @contextmanager
@@ -59,10 +65,6 @@ def told(what: str) -> Generator[None]:
             f"there was not enough memory for {what} ({said[:200]})",
             fix="free the device, lower DQA_BUDGET_GB so that fewer models share it, or take a smaller profile",
         ) from None
-
-
-def _says_so(text: str) -> bool:
-    return any(words in text for words in TEXTS)
 
 
 def _swallowed(error: BaseException) -> list[str]:
