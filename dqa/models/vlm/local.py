@@ -147,7 +147,7 @@ class LocalModel:
 
     def _answer(self, logits: Any) -> YesNo | None:
         """From the logits of the answer's first token: (vocabulary,)."""
-        shares = logits.double().log_softmax(-1)
+        shares = logits.cpu().double().log_softmax(-1)  # read word by word, each of which would wait for the device
         forms = [(text, float(shares[token])) for token, text in self._forms.items() if token < len(shares)]
         mass = sum(float(shares[token].exp()) for token in self._forms if token < len(shares))
         odds = log_odds(forms) if mass >= LEAST_MASS else None
