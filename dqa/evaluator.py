@@ -17,7 +17,7 @@ from dqa.channels.contract import RewardSource
 from dqa.clip.clip import Clip
 from dqa.clip.limits import Limits
 from dqa.config import Settings, load_settings
-from dqa.errors import Cancelled, DQAError, ModelUnavailable, VersionNotFound
+from dqa.errors import Cancelled, DQAError, InsufficientMemory, ModelUnavailable, VersionNotFound
 from dqa.evaluation import residence
 from dqa.evaluation.judges import Judges
 from dqa.evaluation.request import (
@@ -41,6 +41,7 @@ from dqa.models import device
 from dqa.models.plan import PhasePlan, Plan
 from dqa.models.pool import ModelPool
 from dqa.models.profiles import Profile, load_profile, with_vlm
+from dqa.models.residency import card
 from dqa.models.residency.meter import Reading
 from dqa.prompt import check_prompt, parse_prompt
 from dqa.record import ChannelName, ChannelResult, EvaluationRecord, Reproduce
@@ -88,11 +89,13 @@ class Evaluator:
             )
         _keep_stdout_clean()
         self._taste = taste or _nobody
-        budget = settings.budget_gb or self.profile.budget_gb
+        budget = card.budget_gb(self.profile, settings)
+        if (more := card.overdrawn(self.profile, settings)) is not None:
+            log.warning("the budget is more than there is", why=more)
         self.pool = ModelPool(self.profile, settings.home, settings, budget_gb=budget)
         asked = residence.as_asked(self.profile, settings)
         self._declared = residence.declared(asked, settings)
-        self.plan: Plan = residence.chosen(asked, settings, self.pool)
+        self.plan: Plan = residence.chosen(asked, settings.model_copy(update={"budget_gb": budget}), self.pool)
         self._judges = Judges(self.profile, settings, self.pool, rewards)
         if settings.benchmark_backend == "vbench":
             self._judges.channel("benchmark")  # its environment must be there before time goes into a clip
@@ -111,6 +114,11 @@ class Evaluator:
             self.pool.get(component)
         except ModelUnavailable as error:  # the channels that need it will say so; the others can judge
             log.info("not loaded", component=component, error=str(error))
+        except InsufficientMemory as error:  # there may be room once a clip comes; else the channels will say so
+            log.warning("not loaded for want of memory", component=component, error=str(error))
+        else:
+            return
+        self.pool.free()  # outside of the handlers: the traceback holds what was loaded of it
 
     @property
     def at_once(self) -> int:
@@ -124,11 +132,12 @@ class Evaluator:
 
     @property
     def on_device(self) -> bool:
-        """Whether models lie on a GPU now."""
-        return self.pool.device != "cpu" and bool(self.pool.resident)
+        """Whether models lie on a GPU now, the language model of taste among them."""
+        return (self.pool.device != "cpu" and bool(self.pool.resident)) or self._judges.rewards_on_device
 
     def release(self) -> None:
         """Takes the models off the device until the next evaluation, for a training that wants it alone."""
+        self._judges.release()
         self.pool.release()
 
     def evaluate(self, media: Path | str, prompt: str, **options: Unpack[Options]) -> EvaluationRecord:
@@ -203,14 +212,20 @@ class Evaluator:
         """Every channel's answer on every clip, a phase after the other."""
         with ExitStack() as held:
             if clips:
-                tell = clips[0].tell
-                held.enter_context(device.shared(self.settings.home, lambda: tell(device.WAITING, 0.4)))
+                held.enter_context(device.shared(self.settings.home, lambda: self._wait(clips[0])))
             held.callback(self.pool.about, None)  # what models keep of the last clip goes with it
             planned: set[ChannelName] = {name for phase in self.plan.evaluation for name in phase.channels}
             for clip in clips:
                 self._unplanned(clip, planned)
             for phase in self.plan.evaluation:
                 self._phase(phase, clips)
+
+    def _wait(self, clip: Underway) -> None:
+        """A training has the device alone: what lies there unused would take its memory."""
+        if self.on_device:
+            log.info("the device is given to the training")
+            self.release()
+        clip.tell(device.WAITING, 0.4)
 
     def _unplanned(self, clip: Underway, planned: set[ChannelName]) -> None:
         for name in CHANNELS:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 from dqa.acceptance.content import ChecklistWeights
 from dqa.acceptance.shelf import Kept
@@ -60,6 +60,20 @@ class RewardSource(Protocol):
 
     def why(self) -> str | None:
         """Why the last :meth:`reward` was None, as a clause for the channel's reason; None when it was not."""
+        ...
+
+
+@runtime_checkable
+class OnDevice(Protocol):
+    """What a :class:`RewardSource` that loads a model can do besides: let go of the device."""
+
+    @property
+    def on_device(self) -> bool:
+        """Whether its model lies on a GPU now."""
+        ...
+
+    def release(self) -> None:
+        """Takes its model off the device; the next reward loads it again."""
         ...
 
 

@@ -33,7 +33,7 @@ def command(profile: ProfileName = None, home: Home = None, as_json: AsJson = Fa
 
 def examine(settings: Settings, profile: Profile) -> Iterator[Finding]:
     """Every finding, in the order a person would look."""
-    yield gpu(profile)
+    yield gpu(profile, settings)
     yield from machine(settings, profile)
     yield from software(profile)
     yield from models(profile, settings)

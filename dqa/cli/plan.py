@@ -15,6 +15,7 @@ from dqa.evaluation.residence import as_asked
 from dqa.models.hub.lock import pinned
 from dqa.models.plan import Mode, PhasePlan, Plan, plan_profile, shortage
 from dqa.models.profiles import Profile, chosen_profile
+from dqa.models.residency import card
 from dqa.models.residency.figures import MemoryBook
 
 
@@ -34,7 +35,8 @@ def command(
     resident keeps all models of an evaluation loaded; sequential unloads each phase before the next; auto is resident
     where that fits, else it groups the channels so that as little as possible is loaded again. Training always has the
     device alone; it is reckoned with where DQA_TASTE_MODEL names a model. What was measured on this machine counts
-    instead of what the profile declares.
+    instead of what the profile declares, and a GPU's own memory, less what CUDA takes, where the profile's budget is
+    more.
     """
     if mode not in get_args(Mode):
         raise UsageError(f"{mode!r} is not a mode", fix=f"use {', '.join(get_args(Mode))}", where="--mode")
@@ -43,11 +45,13 @@ def command(
     known = [pinned(component, settings.home) for component in chosen.components]
     device = "cuda" if chosen.device == "cuda" else "cpu"
     measured = MemoryBook(settings.home).needs(known, device, settings)
-    result = plan_profile(chosen, cast("Mode", mode), settings.budget_gb or chosen.budget_gb, measured)
+    result = plan_profile(chosen, cast("Mode", mode), card.budget_gb(chosen, settings), measured)
     if as_json:
         emit_json(_as_json(chosen, result))
     else:
         _show(chosen, result)
+    if (more := card.overdrawn(chosen, settings)) is not None:
+        say(f"Warning: {more}.")
     lacking = shortage(result, result.phases, whose=f"profile {chosen.name}")
     if lacking is None:
         return 0

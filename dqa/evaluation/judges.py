@@ -7,7 +7,7 @@ from pathlib import Path
 
 import structlog
 
-from dqa.channels.contract import Channel, EvaluationContext, RewardSource
+from dqa.channels.contract import Channel, EvaluationContext, OnDevice, RewardSource
 from dqa.channels.registry import build_channel, chosen_spec
 from dqa.config import Settings
 from dqa.errors import Cancelled, DQAError, InsufficientMemory, ModelUnavailable
@@ -52,6 +52,16 @@ class Judges:
         if name not in self._channels:
             self._channels[name] = build_channel(name, self._spec(name), self._pool)
         return self._channels[name]
+
+    @property
+    def rewards_on_device(self) -> bool:
+        """Whether the language model of taste lies on a GPU now."""
+        return isinstance(self._rewards, OnDevice) and self._rewards.on_device
+
+    def release(self) -> None:
+        """Takes the language model of taste off its device until it is next asked."""
+        if isinstance(self._rewards, OnDevice):
+            self._rewards.release()
 
     def _answer(self, name: ChannelName, clip: Underway) -> ChannelResult:
         try:

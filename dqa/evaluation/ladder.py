@@ -6,7 +6,7 @@ the record's notes, so that nothing is lowered unseen.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import Protocol, runtime_checkable
@@ -48,6 +48,9 @@ class Reducible(Protocol):
 
 Ask = Callable[[Observation], ChannelResult]
 
+Step = tuple[AbstractContextManager[Observation], bool]
+"""What to try: a context that gives the clip to look at, and whether smaller batches are part of what helps then."""
+
 
 class Ladder:
     """One channel's way down, clip by clip.
@@ -72,33 +75,42 @@ class Ladder:
             InsufficientMemory: nothing helped.
         """
         notes: list[str] = []
-        for step in self._steps(observation, notes):
+        before = self._batches()
+        for step, smaller in self._steps(observation, notes):
             with step as seen:
                 result = self._tried(ask, seen)
                 if result is not None:
-                    return result, [*self._reduced(), *notes]
+                    told = [*self._reduced(), *notes]
+                    if not smaller:
+                        self._restore(before)
+                    return result, told
         needed = f"{self._name} needs more memory than there is on the {self._pool.device} device"
         tried = "; ".join([*self._reduced(), *notes]) or "it has nothing that could be made smaller"
+        self._restore(before)
         raise InsufficientMemory(
             f"{needed} for {' and '.join(self._components) or 'its work'} ({tried})",
             fix="free the device, lower DQA_BUDGET_GB so that fewer models share it, or take a smaller profile",
         )
 
-    def _steps(self, observation: Observation, notes: list[str]) -> Iterator[AbstractContextManager[Observation]]:
-        """What to try, one after the other, as contexts that give the clip to look at."""
-        yield _as_it_is(observation)
-        while self._smaller():
-            yield _as_it_is(observation)
-        for most in FEWER:
+    def _steps(self, observation: Observation, notes: list[str]) -> Iterator[Step]:
+        """What to try, one after the other. Whose memory it was is not known: whoever was asked for last takes less
+        first."""
+        yield _as_it_is(observation), True
+        last = next((name for name in reversed(self._pool.resident) if name in self._components), None)
+        for some in ([name for name in self._components if name == last], self._components):
+            while self._smaller(some):
+                yield _as_it_is(observation), True
+        for most in FEWER if not self._pool.refused else ():  # a model that finds no room does not look at frames yet
             if self._by_stills and len(observation.stills) > most:
                 notes[:] = [
                     f"{self._name} looked at {most} of {len(observation.stills)} frames, since memory ran out: "
                     "its score may differ from one with all frames"
                 ]
-                yield _as_it_is(thinned(observation, most))
-        if self._pool.device != "cpu" and self._components:
+                yield _as_it_is(thinned(observation, most)), True
+        movable = [name for name in self._components if self._pool.movable(name)]
+        if self._pool.device != "cpu" and movable:
             notes[:] = [f"{self._name} ran on the CPU, since the device's memory ran out"]
-            yield self._on_cpu(observation)
+            yield self._on_cpu(movable, observation), False
 
     def _tried(self, ask: Ask, seen: Observation) -> ChannelResult | None:
         try:
@@ -112,25 +124,35 @@ class Ladder:
         self._pool.free()
         return None
 
-    def _smaller(self) -> bool:
-        """Whether one of the components that are loaded could be made to take less at once."""
-        loaded = [self._pool.peek(name) for name in self._components]
-        done = [one.smaller_batch() for one in loaded if isinstance(one, Reducible)]
+    def _loaded(self, names: Sequence[str]) -> dict[str, Reducible]:
+        loaded = {name: self._pool.peek(name) for name in names}
+        return {name: one for name, one in loaded.items() if isinstance(one, Reducible)}
+
+    def _smaller(self, names: Sequence[str]) -> bool:
+        """Whether one of these components could be made to take less at once, if they are loaded."""
+        done = [one.smaller_batch() for one in self._loaded(names).values()]
         return any(done)
+
+    def _batches(self) -> dict[str, int]:
+        return {name: one.batch for name, one in self._loaded(self._components).items()}
+
+    def _restore(self, before: Mapping[str, int]) -> None:
+        """Smaller batches that did not help are not kept: they would only make the clips after this one slower."""
+        for name, one in self._loaded(self._components).items():
+            one.batch = before.get(name, one.full_batch)
 
     def _reduced(self) -> list[str]:
         """Which components take less at once, whether since this clip or one before."""
         found: list[str] = []
-        for name in self._components:
-            loaded = self._pool.peek(name)
-            if isinstance(loaded, Reducible) and loaded.batch < loaded.full_batch:
+        for name, loaded in self._loaded(self._components).items():
+            if loaded.batch < loaded.full_batch:
                 less = f"{loaded.batch} instead of {loaded.full_batch}"
                 found.append(f"{name} took smaller batches in {self._name} ({less}), since memory ran out")
         return found
 
     @contextmanager
-    def _on_cpu(self, observation: Observation) -> Generator[Observation]:
-        for name in self._components:
+    def _on_cpu(self, names: Sequence[str], observation: Observation) -> Generator[Observation]:
+        for name in names:
             self._pool.on_cpu(name)
         try:
             yield observation

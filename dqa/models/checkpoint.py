@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from dqa.errors import ModelUnavailable
+from dqa.models.exhausted import ran_out
 from dqa.models.profiles import Component
 
 FIX = "fetch the model again (its folder needs config.json and all of its *.safetensors), or name another one"
@@ -57,6 +58,8 @@ def load_model(
     Raises:
         ModelUnavailable: the files are damaged or of another kind, or lack weights: transformers would fill those with
             random numbers and go on.
+
+    Memory that runs out is raised as it came (:func:`dqa.models.exhausted.ran_out`).
     """
     from transformers.utils import logging
 
@@ -67,6 +70,8 @@ def load_model(
     try:
         model, told = kind.from_pretrained(str(folder), **wanted)
     except Exception as error:  # damaged files fail in safetensors', json's and torch's own ways
+        if ran_out(error):
+            raise
         why = str(error).strip().splitlines() or [type(error).__name__]
         raise _broken(component, f"can't be loaded ({why[0][:200]})", folder) from error
     lacking = sorted({*told["missing_keys"], *(str(key) for key in told["mismatched_keys"])})

@@ -1,33 +1,77 @@
-"""Whether an error says that memory ran out: each library says so in its own way."""
+"""Memory that ran out, in whatever words: of PyTorch, CUDA's libraries, the operating system, or our own.
+
+Whoever meets such an error does with less (:mod:`dqa.evaluation.ladder`) or says so. It must never pass for a damaged
+model: that is what loaders make of the other RuntimeErrors, and ``torch.OutOfMemoryError`` is one too.
+"""
 
 from __future__ import annotations
 
+import errno
 import re
 import sys
+import traceback
+from collections.abc import Generator
+from contextlib import contextmanager
 
 from dqa.errors import InsufficientMemory
 
-_WORDS = re.compile(r"out of memory|can't allocate memory|not enough memory|cannot allocate memory", re.IGNORECASE)
+_WORDS = re.compile(r"out of memory|not enough memory|can.?t allocate memory|cannot allocate memory", re.IGNORECASE)
+"""What ``torch.AcceleratorError`` says, a kernel's or a library's."""
+
+_SAID = re.compile(
+    r"(CUDA|HIP)( error:)? out of memory"
+    r"|(CUBLAS|CUDNN|CUSOLVER|CUSPARSE)_STATUS_ALLOC_FAILED"  # they take workspaces past PyTorch's allocator
+    r"|CPUAllocator|can't allocate memory"  # how the host's fails is a plain RuntimeError
+)
+"""What any other RuntimeError says when memory ran out."""
 
 
 def ran_out(error: BaseException) -> bool:
-    """Whether memory ran out: a device's as PyTorch says it, the host's, or a model that has put it into words.
+    """Whether a device or the host had not enough memory.
 
-    PyTorch has a class of its own for a device's allocator only. What fails on the host is a plain ``RuntimeError`` of
-    its ``DefaultCPUAllocator``, and what a kernel or a library on the device runs into is an ``AcceleratorError``: both
-    are told from other faults by their words.
-
-    >>> ran_out(RuntimeError("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory: ..."))
-    True
+    >>> ran_out(MemoryError()), ran_out(RuntimeError("CUDA error: out of memory"))
+    (True, True)
     >>> ran_out(RuntimeError("the prompt is out of memory lane"))
     False
     """
     if isinstance(error, InsufficientMemory | MemoryError):
         return True
+    if isinstance(error, OSError):  # a file that can't be mapped
+        return error.errno == errno.ENOMEM
     torch = sys.modules.get("torch")  # where it is not loaded, it has raised nothing
     if torch is not None and isinstance(error, torch.OutOfMemoryError):
         return True
-    said = str(error)
-    if torch is not None and isinstance(error, getattr(torch, "AcceleratorError", ())):
-        return _WORDS.search(said) is not None
-    return isinstance(error, RuntimeError) and "CPUAllocator" in said and _WORDS.search(said) is not None
+    if torch is not None and isinstance(error, torch.AcceleratorError):
+        return _WORDS.search(str(error)) is not None
+    return isinstance(error, RuntimeError) and any(map(_SAID.search, (str(error), *_swallowed(error))))
+
+
+@contextmanager
+def told(what: str) -> Generator[None]:
+    """Memory that runs out inside is raised as :class:`~dqa.errors.InsufficientMemory`.
+
+    Args:
+        what: was under way, e.g. ``"loading the model vlm"``.
+    """
+    try:
+        yield
+    except InsufficientMemory:
+        raise
+    except Exception as error:
+        if not ran_out(error):
+            raise
+        said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise InsufficientMemory(
+            f"there was not enough memory for {what} ({said[:200]})",
+            fix="free the device, lower DQA_BUDGET_GB so that fewer models share it, or take a smaller profile",
+        ) from None
+
+
+def _swallowed(error: BaseException) -> list[str]:
+    """What failed while transformers converted weights, such as to 4 bit: it keeps the errors as texts, logs those,
+    and raises one that says none of it."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        kept = getattr(frame.f_locals.get("loading_info"), "conversion_errors", None)
+        if isinstance(kept, dict):
+            return [str(text) for text in kept.values()]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    return []

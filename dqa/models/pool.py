@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from dqa.config import Settings, load_settings
-from dqa.errors import ModelUnavailable
+from dqa.errors import InsufficientMemory, ModelUnavailable
+from dqa.models.exhausted import told
 from dqa.models.hub.lock import pinned
 from dqa.models.profiles import Component, Profile
 from dqa.models.residency.ledger import Ledger
@@ -29,6 +30,11 @@ ENDPOINTS: dict[str, str] = {"openai-endpoint": "dqa.models.vlm.endpoint:load"}
 
 FOUND: dict[str, str] = {"transformers-vlm": "dqa.models.vlm.local:load"}
 """Likewise for models in the hub's local cache or a folder that the settings name; the function takes the same."""
+
+TOO_LARGE_FOR_CPU = frozenset({"transformers-vlm"})
+"""Loaders of models that stay on the device when memory runs out there. In float32 a vision-language model takes more
+host memory than most machines have (134 GB of a 33B one: the kernel would end the process), and one in 4 bit is refused
+on a CPU, after its copy in host memory has been given up."""
 
 SNAPSHOTS: dict[str, str] = {
     "hf-contrastive": "dqa.models.contrastive:load",
@@ -67,6 +73,9 @@ class ModelPool:
         settings: name the endpoints of remote models; default those of the environment.
         budget_gb: most that components may take on the device together; default no limit.
         meter: reads the device's memory; default that of the profile's device.
+
+    Attributes:
+        refused: whether there was no room for the last component that was asked for.
     """
 
     def __init__(
@@ -85,6 +94,7 @@ class ModelPool:
         self._identities: dict[str, ModelIdentity] = {}
         self._on_cpu: set[str] = set()
         self._clip: str | None = None
+        self.refused = False
         self._meter = meter or meter_of(profile.device)
         self.ledger = Ledger(profile, self.device, home, settings, self._meter)
         shelf = Shelf(self.device, settings.cpu_budget_gb if settings else None)
@@ -102,8 +112,15 @@ class ModelPool:
 
         Raises:
             ModelUnavailable: its package is missing, or its weights are not the ones the profile names.
+            InsufficientMemory: there was no room for it.
         """
-        found = self._residency.get(component_id)
+        try:
+            with told(f"loading the model {component_id}"):
+                found = self._residency.get(component_id)
+        except InsufficientMemory:
+            self.refused = True
+            raise
+        self.refused = False
         if isinstance(found, Attentive):
             found.about(self._clip)
         own = getattr(found, "identity", None)
@@ -129,6 +146,10 @@ class ModelPool:
     def release(self) -> None:
         """Takes everything off the device, so that a training has it alone; what can is kept in host memory."""
         self.enter(())
+
+    def movable(self, component_id: str) -> bool:
+        """Whether a component may be put on the CPU when the device's memory runs out."""
+        return self.profile.component(component_id).loader not in TOO_LARGE_FOR_CPU
 
     def on_cpu(self, component_id: str) -> None:
         """From its next use on a component works on the CPU, until :meth:`back`."""

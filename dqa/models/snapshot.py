@@ -9,9 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from dqa.errors import ModelUnavailable
+from dqa.models.digests import known_digest
 from dqa.models.hub.choice import PICKLED, WEIGHTS
 from dqa.models.hub.client import cached as cached_file
-from dqa.models.hub.files import altered, digest
+from dqa.models.hub.files import altered
 from dqa.models.pool import check_hash
 from dqa.models.profiles import Component, whole
 from dqa.record import ModelIdentity
@@ -62,10 +63,17 @@ def identity(component: Component, folder: Path) -> ModelIdentity:
     return named.model_copy(update={"sha256": fingerprint(folder)})
 
 
-def fingerprint(folder: Path) -> str:
-    """SHA-256 over the names and contents of everything that shapes a model's answers; reads all weights once."""
+def fingerprint(folder: Path, home: Path | None = None) -> str:
+    """SHA-256 over the names and contents of everything that shapes a model's answers.
+
+    Weights are read once, and again where their size or time of change is another (:mod:`dqa.models.digests`).
+
+    Args:
+        home: state folder, in which their hashes are kept for the next process; None: this one remembers alone.
+    """
     kinds = {".safetensors", ".json", ".jinja", ".txt"}
-    return whole({path.name: digest(path) for path in folder.iterdir() if path.suffix in kinds and path.is_file()})
+    named = (path for path in folder.iterdir() if path.suffix in kinds and path.is_file())
+    return whole({path.name: known_digest(path, home) for path in named})
 
 
 def _folder(component: Component) -> Path:

@@ -22,6 +22,7 @@ from pydantic import JsonValue
 from dqa.config import Settings
 from dqa.errors import Cancelled, DQAError, InsufficientMemory
 from dqa.models import device
+from dqa.models.exhausted import ran_out
 from dqa.models.residency.meter import GB, Reading
 from dqa.record import ChannelName, EvaluationRecord
 from dqa.service import logs
@@ -38,6 +39,10 @@ log = structlog.get_logger(__name__)
 
 _IDLE_S = 0.1
 """How often an idle worker looks for a job."""
+
+_FULL = InsufficientMemory(
+    "there is not enough memory to load the models", fix="free the device, or take a smaller profile; see dqa plan"
+)
 
 
 class EvaluatorLike(Protocol):
@@ -89,6 +94,12 @@ class Worker:
             log.warning("models not loaded", error=error.sentence())
             self._tell(LoadFailed(problem=problem_of(error)))
             return error.exit_code
+        except Exception as error:
+            if not ran_out(error):
+                raise
+            log.warning("models not loaded for want of memory", error=str(error)[:200])
+            self._tell(LoadFailed(problem=problem_of(_FULL)))
+            return _FULL.exit_code
         self._tell(Ready(peak_rss_bytes=_peak_rss()))
         while True:
             job = self._next()
@@ -116,12 +127,15 @@ class Worker:
             except DQAError as error:
                 log.info("evaluation failed", job=job.id, error=error.sentence())
                 self.store.jobs.fail(job.id, self.owner, problem_of(error))
-            except MemoryError:
-                error = InsufficientMemory("the evaluation needs more memory than there is", fix="use a smaller clip")
-                self.store.jobs.fail(job.id, self.owner, problem_of(error))
-            except Exception:
-                log.exception("evaluation crashed", job=job.id)
-                self.store.jobs.fail(job.id, self.owner, internal())
+            except Exception as error:
+                if ran_out(error):
+                    full = InsufficientMemory(
+                        "the evaluation needs more memory than there is", fix="use a smaller clip"
+                    )
+                    self.store.jobs.fail(job.id, self.owner, problem_of(full))
+                else:
+                    log.exception("evaluation crashed", job=job.id)
+                    self.store.jobs.fail(job.id, self.owner, internal())
         seconds = time.perf_counter() - began
         self._tell(Ran(job=job.id, seconds=seconds, peak_rss_bytes=_peak_rss(), memory=self._memory()))
 

@@ -18,6 +18,7 @@ from dqa.errors import InsufficientMemory
 from dqa.evaluation.ladder import Reducible, thinned
 from dqa.evaluator import Evaluator
 from dqa.measure.observation import Observation
+from dqa.models import pool as pool_module
 from dqa.models.exhausted import ran_out
 from dqa.models.vision.tower import ImageTower
 from dqa.models.vlm import local_prefix
@@ -97,7 +98,61 @@ def test_the_benchmark_does_not_look_at_fewer_stills_in_vain(tmp_path: Path) -> 
     fakes.TROUBLE.append(lambda name, _, __: name == "benchmark")
     judged(tmp_path, device="cpu")
     asked = [event for event in fakes.EVENTS if event[:2] == ("ask", "benchmark")]
-    assert len(asked) == 3  # as it is, and two smaller batches
+    assert len(asked) == 5  # as it is, two smaller batches of the towers, then two of the DINO
+
+
+def batches(grader: Evaluator) -> dict[str, int]:
+    return {name: grader.pool.peek(name).batch for name in grader.pool.resident}
+
+
+def test_whoever_was_asked_last_takes_less_first_and_the_others_stay(tmp_path: Path) -> None:
+    fakes.TROUBLE.append(lambda name, models, _: name == "benchmark" and models[1].batch > 2)
+    grader = Evaluator(Settings(home=tmp_path), fakes.profile())
+    record = grader.judge(SEEN, "a wolf")
+    assert [note.split()[0] for note in told(record, "benchmark")] == ["towers"]
+    assert batches(grader) == {"vlm": 4, "clip": 4, "dino": 4, "towers": 2}
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_smaller_batches_that_did_not_help_are_not_kept(device: str, tmp_path: Path) -> None:
+    fakes.TROUBLE.append(lambda name, _, __: name == "benchmark")
+    grader = Evaluator(Settings(home=tmp_path), fakes.profile())
+    grader.pool.device = device
+    record = grader.judge(SEEN, "a wolf")
+    assert record.channels["benchmark"].raw == {"error": "insufficient_vram"}
+    assert set(batches(grader).values()) == {4}
+
+
+def test_a_vision_language_model_is_not_tried_on_the_cpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(pool_module.FOUND, "transformers-vlm", "tests.evaluation.fakes:load")
+    profile = fakes.profile()
+    vlm = profile.component("vlm").model_copy(update={"loader": "transformers-vlm"})
+    profile = profile.model_copy(update={"components": (vlm, *profile.components[1:])})
+    fakes.TROUBLE.append(lambda name, models, _: name in ("semantic", "spatial") and models[0].device != "cpu")
+    grader = Evaluator(Settings(home=tmp_path), profile)
+    grader.pool.device = "cuda"
+    record = grader.judge(SEEN, "a wolf")
+    assert record.channels["semantic"].raw == {"error": "insufficient_vram"}
+    assert fakes.EVENTS.count(("load", "vlm")) == 1, "neither it nor its copy in host memory was given up"
+    assert any("ran on the CPU" in note for note in told(record, "spatial")), "small models still go there"
+
+
+def test_a_model_that_finds_no_room_is_not_loaded_again_for_fewer_frames(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[str] = []
+    load = fakes.load
+
+    def crowded(component: Any, settings: Any) -> fakes.FakeModel:
+        tried.append(component.id)
+        if component.id == "vlm":
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return load(component, settings)
+
+    monkeypatch.setattr(fakes, "load", crowded)
+    record = judged(tmp_path, device="cpu")
+    assert record.channels["semantic"].raw == {"error": "insufficient_vram"}
+    assert tried.count("vlm") == 2, "once for semantic, once for visionreward"
 
 
 def test_a_benchmark_that_asks_looks_at_fewer_frames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

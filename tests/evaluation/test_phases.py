@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,10 @@ from dqa.evaluation.request import Item, Underway
 from dqa.evaluation.rounds import held_by, rounds
 from dqa.evaluator import Evaluation, Evaluator
 from dqa.measure.observation import Observation
+from dqa.models import device
 from dqa.models.plan import plan_profile
+from dqa.taste.features import Judged
+from dqa.taste.taste import Taste
 from tests.evaluation import fakes
 from tests.observing import observed, texture
 
@@ -145,6 +149,74 @@ def test_models_can_be_loaded_before_and_let_go(tmp_path: Path) -> None:
     small = evaluator(tmp_path, 8)
     small.load()
     assert set(small.pool.resident) == set(small.plan.evaluation[0].components)
+
+
+class Rewards:
+    """A user's adapter on a GPU; one that knows of no device has only what :class:`RewardSource` asks for."""
+
+    def __init__(self) -> None:
+        self.on_device = True
+        self.released = 0
+
+    def reward(self, user: str, taste: Taste, judged: Judged, sha256: str) -> float | None:
+        return None
+
+    def why(self) -> str | None:
+        return None
+
+    def release(self) -> None:
+        self.on_device, self.released = False, self.released + 1
+
+
+class Deviceless:
+    reward, why = Rewards.reward, Rewards.why
+
+
+def test_who_waits_for_a_training_lets_go_of_the_device(seen: dict[str, Observation], tmp_path: Path) -> None:
+    rewards = Rewards()
+    grader = Evaluator(Settings(home=tmp_path, budget_gb=24), fakes.profile(), rewards=rewards)
+    grader.pool.device = "cuda"
+    grader.run(Path("0.mp4"), "x")
+    assert grader.pool.resident
+    held: list[tuple[str, ...]] = []
+
+    def progress(stage: str, share: float) -> None:
+        if stage == device.WAITING:
+            held.append(grader.pool.resident)
+            if len(held) == 2:
+                training.close()
+
+    with ExitStack() as training:
+        training.enter_context(device.alone(tmp_path))
+        record = grader.run(Path("0.mp4"), "x", progress=progress).record
+    assert held == [(), ()]
+    assert rewards.released == 1
+    assert record.channels["semantic"].status == "ok", "its models come back"
+
+
+def test_on_a_cpu_nothing_goes_while_it_waits(seen: dict[str, Observation], tmp_path: Path) -> None:
+    grader = evaluator(tmp_path, 24)
+    grader.run(Path("0.mp4"), "x")
+
+    def progress(stage: str, share: float) -> None:
+        if stage == device.WAITING:
+            training.close()
+
+    with ExitStack() as training:
+        training.enter_context(device.alone(tmp_path))
+        grader.run(Path("0.mp4"), "x", progress=progress)
+    assert fakes.EVENTS.count(("load", "vlm")) == 1
+
+
+def test_the_language_model_of_taste_counts_as_on_the_device_and_goes_with_the_rest(tmp_path: Path) -> None:
+    rewards = Rewards()
+    grader = Evaluator(Settings(home=tmp_path, budget_gb=24), fakes.profile(), rewards=rewards)
+    assert grader.on_device
+    grader.release()
+    assert (grader.on_device, rewards.released) == (False, 1)
+    plain = Evaluator(Settings(home=tmp_path, budget_gb=24), fakes.profile(), rewards=Deviceless())
+    plain.release()
+    assert not plain.on_device
 
 
 def test_what_does_not_fit_is_refused_before_anything_loads(tmp_path: Path) -> None:

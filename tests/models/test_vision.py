@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import weakref
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import save_file
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from dqa.errors import ModelUnavailable
-from dqa.models.vision.raft import SMALLEST, FlowModel
+from dqa.evaluation.ladder import Reducible
+from dqa.models.vision import raft as vision_raft
+from dqa.models.vision.raft import SMALLEST, FlowModel, correlations, looked_up
 from dqa.models.vision.raft_names import torchvision_names
 from dqa.models.vision.raft_net import Raft, Widths, widths_of
 from tests.models.tiny_vbench import SLIM, pool, raft, save_head, save_raft
@@ -83,3 +88,51 @@ def test_a_clip_is_no_dino(tmp_path: Path) -> None:
     save_file({"x": torch.zeros(1)}, tmp_path / "clip" / "model.safetensors")
     with pytest.raises(ModelUnavailable, match="not a DINO"):
         pool((component("d", tmp_path / "clip", "hf-dino"),), tmp_path).get("d")
+
+
+class Volumes(TorchDispatchMode):
+    """Watches how many tensors as large as a correlation volume are there at once."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.size, self.most = size, 0
+        self.alive: list[weakref.ref[torch.Tensor]] = []
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = function(*args, **(kwargs or {}))
+        if isinstance(made, torch.Tensor) and made.numel() >= self.size:
+            self.alive.append(weakref.ref(made))
+            there = [tensor for one in self.alive if (tensor := one()) is not None]
+            self.most = max(self.most, len({tensor.data_ptr() for tensor in there}))  # a view is none of its own
+        return made
+
+
+def test_the_likenesses_of_two_frames_are_in_memory_once() -> None:
+    first, second = torch.randn(1, 256, 20, 30), torch.randn(1, 256, 20, 30)
+    with Volumes(600 * 600) as seen:
+        pyramid = correlations(first[0].flatten(1), second)
+    assert seen.most == 1
+    plain = first[0].flatten(1).T @ second[0].flatten(1) / 16
+    assert torch.allclose(pyramid[0].view(600, 600), plain, atol=1e-5)
+
+
+def test_likenesses_in_parts_are_those_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    net = raft(SLIM)
+    images = gliding(2, 3.0, (136, 168))
+    flow = FlowModel(net, torch.device("cpu"))
+    whole = next(flow.flows(images, 6))
+    monkeypatch.setattr(vision_raft, "LEAST_CELLS", 50)
+    sizes: list[int] = []
+    monkeypatch.setattr(vision_raft, "looked_up", lambda p, c: sizes.append(len(c)) or looked_up(p, c))
+    flow.batch = 100
+    parts = next(flow.flows(images, 6))
+    assert torch.allclose(parts, whole, atol=1e-4)
+    assert sizes[:4] == [100, 100, 100, 57]
+
+
+def test_flow_can_take_less_at_once_and_never_more_than_cudnn_does() -> None:
+    flow = FlowModel(raft(SLIM), torch.device("cpu"))
+    assert isinstance(flow, Reducible)
+    assert flow.full_batch < 65_536
+    assert [flow.smaller_batch() for _ in range(4)] == [True, True, True, False]
+    assert flow.batch == vision_raft.LEAST_CELLS

@@ -13,6 +13,9 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image as Pictures
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, sdpa_mask
+from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from dqa.clip.frame import Image
 from dqa.config import Settings
@@ -134,6 +137,61 @@ def test_one_by_one_and_together_are_the_same(qwen: Path, monkeypatch: pytest.Mo
     together = odds(opened(qwen).ask(images, QUESTIONS))
     monkeypatch.setattr(local_prefix.Prefix, "plain", False)
     assert odds(opened(qwen).ask(images, QUESTIONS)) == pytest.approx(together, abs=1e-4)
+
+
+@pytest.mark.parametrize("family", ["qwen3_vl", "internvl"])
+def test_attention_without_masks_computes_the_frames_and_the_questions_go_together_all_the_same(
+    family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FlashAttention needs a GPU; what stands in for it here is SDPA that refuses a mask of one's own."""
+    masks: list[Any] = []
+
+    def unmasked(module: Any, query: Any, key: Any, value: Any, attention_mask: Any, **rest: Any) -> Any:
+        masks.append(attention_mask)
+        return sdpa_attention_forward(module, query, key, value, None, **rest)
+
+    monkeypatch.setitem(ALL_ATTENTION_FUNCTIONS._global_mapping, "unmasked", unmasked)
+    monkeypatch.setitem(ALL_MASK_ATTENTION_FUNCTIONS._global_mapping, "unmasked", sdpa_mask)
+    folder, images = FAMILIES[family](tmp_path), pictures((64, 96), (64, 96))
+    wanted = odds(opened(folder).ask(images, QUESTIONS))
+    vlm = opened(folder)
+    vlm._model.set_attn_implementation("unmasked")
+    passes: list[int] = []
+    vlm._model.register_forward_hook(lambda *_: passes.append(1))
+    assert odds(vlm.ask(images, QUESTIONS)) == pytest.approx(wanted, abs=1e-4)
+    assert masks, "it computed the frames"
+    tokens = sum(len(vlm._chat.suffix(question, len(images))) for question in QUESTIONS)
+    assert len(passes) <= 2 + 2 * tokens // local_prefix.TOKENS_AT_ONCE < len(QUESTIONS)
+    assert vlm._model.config.get_text_config()._attn_implementation == "unmasked", "the next clip's frames too"
+
+
+def test_an_answer_is_read_from_the_device_once(qwen: Path) -> None:
+    vlm = opened(qwen)
+    moved: list[int] = []
+
+    class Distant(torch.Tensor):
+        """On a device, where reading a number is a wait."""
+
+        @classmethod
+        def __torch_function__(cls, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            assert function in (torch.Tensor.cpu, torch.Tensor.__len__), f"{function} before it is here"
+            moved.append(1)
+            with torch._C.DisableTorchFunctionSubclass():
+                return function(args[0].as_subclass(torch.Tensor))
+
+    logits = torch.randn(len(vlm._chat.tokenizer))
+    assert vlm._answer(logits.as_subclass(Distant)) == vlm._answer(logits)
+    assert moved == [1]
+
+
+@pytest.mark.parametrize("emulated", [True, False])
+def test_bfloat16_counts_only_where_the_card_computes_in_it(emulated: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(
+        torch.cuda, "is_bf16_supported", lambda including_emulation=True: including_emulation or not emulated
+    )
+    monkeypatch.setattr("transformers.utils.import_utils.is_flash_attn_2_available", lambda: False)
+    assert Machine.here().bf16 is not emulated
 
 
 def looking(vlm: LocalModel) -> list[int]:

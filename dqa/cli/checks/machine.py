@@ -9,7 +9,12 @@ from pathlib import Path
 
 from dqa.cli.checks.finding import Finding
 from dqa.config import Settings
+from dqa.evaluation.residence import as_asked
+from dqa.models.hub.lock import pinned
+from dqa.models.plan import Plan, plan_profile
 from dqa.models.profiles import Profile
+from dqa.models.residency import card
+from dqa.models.residency.figures import MemoryBook
 
 _OVERHEAD_GB = 1.0
 """What Python, torch and a decoded clip take beside the models."""
@@ -24,8 +29,8 @@ def machine(settings: Settings, profile: Profile) -> Iterator[Finding]:
     yield _disk(settings.home)
 
 
-def gpu(profile: Profile) -> Finding:
-    """The GPU, as torch sees it; required only where the profile runs on one."""
+def gpu(profile: Profile, settings: Settings) -> Finding:
+    """The GPU, as torch sees it; required, with room for the profile's plan, only where the profile runs on one."""
     try:
         import torch
     except (ImportError, OSError) as error:
@@ -40,11 +45,33 @@ def gpu(profile: Profile) -> Finding:
         return Finding("gpu", "ok", f"{found}; profile {profile.name} needs none")
     total = torch.cuda.get_device_properties(0).total_memory / 2**30
     found = f"{torch.cuda.get_device_name(0)}, {total:.1f} GB, CUDA {torch.version.cuda}"
-    if profile.device == "cuda" and total < profile.budget_gb:
-        return Finding(
-            "gpu", "fail", found, f"profile {profile.name} plans with {profile.budget_gb:g} GB; see dqa plan"
-        )
+    return _room(profile, settings, found) if profile.device == "cuda" else Finding("gpu", "ok", found)
+
+
+def _room(profile: Profile, settings: Settings, found: str) -> Finding:
+    """Whether what the plan has on the card at once fits it; the profile's round number is more than cards have."""
+    made = planned(profile, settings)
+    usable = card.usable_gb(profile) or 0.0
+    room = min(usable, made.budget_gb)
+    peak = max((phase.gb for phase in made.evaluation), default=0.0)
+    more = card.overdrawn(profile, settings)
+    if peak > room:
+        fix = f"profile {profile.name} needs {peak:.1f} GB at once, and {room:.1f} GB can be taken"
+        return Finding("gpu", "fail", found, f"{fix}; {more or 'see dqa plan'}")
+    if more is not None:
+        return Finding("gpu", "warn", found, more)
+    if settings.taste_model is not None and made.peak_gb > room:
+        fix = f"training DQA_TASTE_MODEL is planned with {made.peak_gb:.1f} GB, and {room:.1f} GB can be taken"
+        return Finding("gpu", "warn", found, f"{fix}; see dqa plan")
     return Finding("gpu", "ok", found)
+
+
+def planned(profile: Profile, settings: Settings) -> Plan:
+    """The plan that ``dqa plan`` shows."""
+    profile = as_asked(profile, settings)
+    known = [pinned(component, settings.home) for component in profile.components]
+    measured = MemoryBook(settings.home).needs(known, "cuda" if profile.device == "cuda" else "cpu", settings)
+    return plan_profile(profile, "auto", card.budget_gb(profile, settings), measured)
 
 
 def available_memory_gb() -> float | None:

@@ -32,7 +32,7 @@ class DenseClip:
     def __init__(self, model: Any, tokenizer: Any, identity: ModelIdentity | None = None) -> None:
         self.identity = identity
         self.model = model
-        self._copies = Copies(model)
+        self.copies = Copies(model)
         self.tokenizer = tokenizer
         self.patch = int(model.config.vision_config.patch_size)
         self.device: torch.device = model.device
@@ -42,7 +42,7 @@ class DenseClip:
 
     def to(self, device: str) -> None:
         """Moves the weights."""
-        self._copies.to(device)
+        self.copies.to(device)
 
     def word(self, word: str, templates: Sequence[str]) -> Tensor:
         """d float32, L2-normalised: the mean of the normalised vectors of the templates filled with a word.

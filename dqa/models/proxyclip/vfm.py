@@ -34,7 +34,7 @@ class PatchFeatures:
     def __init__(self, model: Any, identity: ModelIdentity | None = None) -> None:
         self.identity = identity
         self.model = model
-        self._copies = Copies(model)
+        self.copies = Copies(model)
         size = model.config.patch_size
         self.patch = int(size if isinstance(size, int) else size[0])
         # Before the patches come the class token and the registers, if there are any.
@@ -43,7 +43,7 @@ class PatchFeatures:
 
     def to(self, device: str) -> None:
         """Moves the weights."""
-        self._copies.to(device)
+        self.copies.to(device)
 
     @torch.inference_mode()
     def features(self, pixels: Tensor) -> tuple[Tensor, tuple[int, int]]:

@@ -93,9 +93,10 @@ class Residency:
 
     def drop(self, name: str) -> None:
         """Takes a component off the device and out of host memory."""
-        if self._here.pop(name, None) is not None:
-            self._meter.free()
+        here = self._here.pop(name, None) is not None
         self._shelf.drop(name)
+        if here:
+            self._meter.free()
 
     def _make_room(self, name: str) -> None:
         if self._budget is None:

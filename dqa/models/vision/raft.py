@@ -23,6 +23,12 @@ from dqa.record import ModelIdentity
 SMALLEST = 128
 """Under this many pixels a side the coarsest correlation has one cell, and reading between cells is undefined."""
 
+MOST_CELLS = 65_535
+"""Most cells whose surroundings are read in one go: cuDNN's ``grid_sample`` takes no larger batch."""
+
+LEAST_CELLS = 1024
+"""With fewer at once a 4K frame's likenesses take under 0.7 GB, and other tensors as much."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
@@ -37,12 +43,28 @@ class FlowModel:
         net: in evaluation mode.
         device: where it lies.
         identity: how a record names it, where that says more than the profile.
+
+    Attributes:
+        batch: cells (8 x 8 pixels) of the first frame whose likeness to all of the second is in memory at once. A frame
+            of no more keeps its likenesses for all steps: 0.8 GB at 720p, 3.9 GB at 1080p, a third more with the
+            coarser scales. One of more has them computed again, part by part, in each step.
+        full_batch: that while there is memory.
     """
 
+    full_batch = MOST_CELLS
+
     def __init__(self, net: Raft, device: torch.device, identity: ModelIdentity | None = None) -> None:
+        self.batch = self.full_batch
         self.net = net.to(device)
         self.device = device
         self.identity = identity
+
+    def smaller_batch(self) -> bool:
+        """A quarter of the cells at once from now on; False where that would save nothing any more."""
+        if self.batch <= LEAST_CELLS:
+            return False
+        self.batch = max(LEAST_CELLS, self.batch // 4)
+        return True
 
     def flows(self, images: Iterable[Image], steps: int) -> Iterator[Tensor]:
         """The flow from each image to the next, 2 x H' x W' float32 in pixels (x, y), on the CPU.
@@ -65,13 +87,13 @@ class FlowModel:
 
     @torch.inference_mode()
     def _flow(self, before: _Seen, after: _Seen, steps: int) -> Tensor:
-        pyramid = correlations(before.features, after.features)
+        likeness = Likeness(before.features, after.features, self.batch)
         found = self.net.context_encoder(before.frame)
         hidden, context = torch.tanh(found[:, : self.net.hidden]), torch.relu(found[:, self.net.hidden :])
         start = grid(*found.shape[-2:]).to(self.device)
         end = start
         for _ in range(steps):
-            hidden, change = self.net.update_block(hidden, context, looked_up(pyramid, end), end - start)
+            hidden, change = self.net.update_block(hidden, context, likeness.around(end), end - start)
             end = end + change
         # Only the last field is enlarged; the authors' code enlarges every one and keeps the last.
         return enlarged(end - start, self.net.mask_predictor(hidden))[0].cpu()
@@ -90,11 +112,41 @@ def grid(height: int, width: int) -> Tensor:
     return torch.stack([x, y]).float()[None]
 
 
-def correlations(first: Tensor, second: Tensor) -> list[Tensor]:
-    """How alike every cell of the first is to all of the second, at four scales: (h w) x 1 x h/2^i x w/2^i."""
-    _, channels, height, width = first.shape
-    alike = first[0].flatten(1).T @ second[0].flatten(1) / channels**0.5
-    volume = alike.view(height * width, 1, height, width)
+class Likeness:
+    """How alike every cell of one frame is to all of another, kept or computed again part by part.
+
+    Args:
+        first: features, 1 x C x h x w.
+        second: likewise.
+        batch: most cells of the first that are compared with all of the second at once.
+    """
+
+    def __init__(self, first: Tensor, second: Tensor, batch: int) -> None:
+        self._first, self._second, self._batch = first[0].flatten(1), second, batch
+        self._whole = correlations(self._first, second) if self._first.shape[1] <= batch else None
+
+    def around(self, ends: Tensor) -> Tensor:
+        """The likenesses in a 9 x 9 square around where each cell's flow ends, at each scale: 1 x 324 x h x w."""
+        height, width = ends.shape[-2:]
+        centres = ends.permute(0, 2, 3, 1).reshape(-1, 1, 1, 2)
+        if self._whole is not None:
+            rows = looked_up(self._whole, centres)
+        else:
+            parts = zip(self._first.split(self._batch, dim=1), centres.split(self._batch), strict=True)
+            rows = torch.cat([looked_up(correlations(some, self._second), ends) for some, ends in parts])
+        return rows.T.reshape(1, -1, height, width).contiguous()
+
+
+def correlations(cells: Tensor, second: Tensor) -> list[Tensor]:
+    """How alike each cell is to all of the second, at four scales: n x 1 x h/2^i x w/2^i.
+
+    Args:
+        cells: C x n. They are scaled, not the product: that is the largest tensor by far, and is to be there once.
+        second: 1 x C x h x w.
+    """
+    channels, height, width = second.shape[1:]
+    alike = (cells / channels**0.5).T @ second[0].flatten(1)
+    volume = alike.view(-1, 1, height, width)
     pyramid = [volume]
     for _ in range(LEVELS - 1):
         volume = functional.avg_pool2d(volume, 2, stride=2)
@@ -102,21 +154,19 @@ def correlations(first: Tensor, second: Tensor) -> list[Tensor]:
     return pyramid
 
 
-def looked_up(pyramid: list[Tensor], ends: Tensor) -> Tensor:
-    """The correlations in a 9 x 9 square around where each cell's flow ends, at each scale: 1 x 324 x h x w.
+def looked_up(pyramid: list[Tensor], centres: Tensor) -> Tensor:
+    """The correlations in a 9 x 9 square around each cell's centre (n x 1 x 1 x 2), at each scale: n x 324.
 
     The square is read row by row along x first, as the published weights expect.
     """
-    height, width = ends.shape[-2:]
-    centres = ends.permute(0, 2, 3, 1).reshape(-1, 1, 1, 2)
-    steps = torch.linspace(-RADIUS, RADIUS, 2 * RADIUS + 1, device=ends.device)
+    steps = torch.linspace(-RADIUS, RADIUS, 2 * RADIUS + 1, device=centres.device)
     square = torch.stack(torch.meshgrid(steps, steps, indexing="ij"), dim=-1)[None]
     rows: list[Tensor] = []
     for level, volume in enumerate(pyramid):
-        last = torch.tensor([volume.shape[-1] - 1, volume.shape[-2] - 1], device=ends.device)
+        last = torch.tensor([volume.shape[-1] - 1, volume.shape[-2] - 1], device=centres.device)
         places = 2 * (centres / 2**level + square) / last - 1
-        rows.append(functional.grid_sample(volume, places, align_corners=True).view(1, height, width, -1))
-    return torch.cat(rows, dim=-1).permute(0, 3, 1, 2).contiguous()
+        rows.append(functional.grid_sample(volume, places, align_corners=True).flatten(1))
+    return torch.cat(rows, dim=-1)
 
 
 def enlarged(flow: Tensor, mask: Tensor) -> Tensor:

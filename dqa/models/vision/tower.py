@@ -36,7 +36,7 @@ class ImageTower(ABC):
         self.model = model
         self.identity = identity
         self.batch = self.full_batch
-        self._copies = Copies(model)
+        self.copies = Copies(model)
         self._streamed = False
 
     def stream(self, folder: Path) -> None:
@@ -50,7 +50,7 @@ class ImageTower(ABC):
 
     def to(self, device: str) -> None:
         """Moves the weights."""
-        self._copies.to(device)
+        self.copies.to(device)
 
     def smaller_batch(self) -> bool:
         """Half as many images at once from now on; False where they go one by one already."""

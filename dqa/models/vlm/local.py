@@ -124,6 +124,11 @@ class LocalModel:
         self._copies = self._copies or Copies(self._model)
         self._copies.to(device)
 
+    @property
+    def copies(self) -> Any:
+        """Its copy in host memory (:class:`dqa.models.residency.copies.Copies`); None before the first move."""
+        return self._copies
+
     def _at_once(self) -> int | None:
         """None: as many as usual."""
         return None if self.batch == self.full_batch else self.batch
@@ -148,7 +153,7 @@ class LocalModel:
 
     def _answer(self, logits: Any) -> YesNo | None:
         """From the logits of the answer's first token: (vocabulary,)."""
-        shares = logits.double().log_softmax(-1)
+        shares = logits.cpu().double().log_softmax(-1)  # read word by word, each of which would wait for the device
         forms = [(text, float(shares[token])) for token, text in self._forms.items() if token < len(shares)]
         mass = sum(float(shares[token].exp()) for token in self._forms if token < len(shares))
         odds = log_odds(forms) if mass >= LEAST_MASS else None
@@ -197,13 +202,16 @@ def load(component: Component, settings: Settings) -> LocalModel:
     log.info("loading", component=component.id, device=how.device, dtype=how.dtype, nf4=how.nf4, how=how.attention)
     chat = Chat(load_processor(folder), wanted.max_side)
     model = load_model(folder, how)
-    return LocalModel(model, chat, _identity(component, settings.vlm_folder, folder))
+    return LocalModel(model, chat, _identity(component, settings, folder))
 
 
-def _identity(component: Component, chosen: Path | None, folder: Path) -> ModelIdentity:
+def _identity(component: Component, settings: Settings, folder: Path) -> ModelIdentity:
     """The hub's revision names its files; a folder is named by what is in it, since the profile can't vouch for it."""
-    if chosen is None and component.revision is not None:
+    if settings.vlm_folder is None and component.revision is not None:
         return component.identity()
     return ModelIdentity(
-        id=folder.name, sha256=fingerprint(folder), licence="the model's own", weakness=component.weakness
+        id=folder.name,
+        sha256=fingerprint(folder, settings.home),
+        licence="the model's own",
+        weakness=component.weakness,
     )

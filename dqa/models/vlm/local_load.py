@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dqa.errors import ModelUnavailable
+from dqa.models.exhausted import ran_out
 from dqa.models.vlm.local_machine import How
 
 _FULL_PRECISION = [
@@ -23,6 +24,8 @@ def load_model(folder: Path, how: How) -> Any:
 
     Raises:
         ModelUnavailable: the files are not a model that takes images and text, or a package is missing.
+
+    Memory that runs out is raised as it came (:func:`dqa.models.exhausted.ran_out`).
     """
     import torch
     from safetensors import SafetensorError
@@ -47,6 +50,8 @@ def load_model(folder: Path, how: How) -> Any:
             str(folder), use_safetensors=True, local_files_only=True, trust_remote_code=False, **options
         )
     except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
+        if ran_out(error):
+            raise
         raise _unloadable(folder, error) from error
     return model.requires_grad_(False)  # in evaluation mode already
 

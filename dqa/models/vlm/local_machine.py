@@ -18,7 +18,8 @@ class Arguments(BaseModel):
     Attributes:
         quantisation: ``nf4`` stores the language layers in 4 bit (double quantised); needs CUDA and bitsandbytes.
         dtype: ``auto`` is bfloat16 on a GPU and float32 on a CPU.
-        attention: ``auto`` is FlashAttention 2 where it is installed on a GPU, else PyTorch's (SDPA).
+        attention: ``auto`` is FlashAttention 2 where it is installed on a GPU, else PyTorch's (SDPA). Several questions
+            at once go through SDPA either way (:mod:`dqa.models.vlm.local_prefix`).
         max_side: images are scaled down to this many pixels on the longer side.
     """
 
@@ -47,8 +48,10 @@ class Machine:
         from transformers.utils.import_utils import is_flash_attn_2_available
 
         cuda = torch.cuda.is_available()
+        # What is emulated would be counted too: bf16 on a card from before 2020, many times slower than float16.
+        bf16 = cuda and torch.cuda.is_bf16_supported(including_emulation=False)
         bitsandbytes = importlib.util.find_spec("bitsandbytes") is not None
-        return cls(cuda, cuda and torch.cuda.is_bf16_supported(), bitsandbytes, cuda and is_flash_attn_2_available())
+        return cls(cuda, bf16, bitsandbytes, cuda and is_flash_attn_2_available())
 
 
 @dataclass(frozen=True, slots=True)

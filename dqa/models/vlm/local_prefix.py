@@ -2,13 +2,15 @@
 
 Keys and values of a token depend on what stands before it, so those of the prefix serve every continuation. Where the
 layers are plain attention all questions go in one pass, each seeing the prefix and itself; else (linear attention,
-sliding windows, FlashAttention, which takes no such mask) one after the other on copies. Both equal separate passes.
+sliding windows) one after the other on copies. Both equal separate passes. FlashAttention takes no mask that says so:
+it computes the prefix, where there is most to gain, and PyTorch's attention the questions on its keys and values.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +19,9 @@ from torch import Tensor
 
 TOKENS_AT_ONCE = 1024
 """Most question tokens in one pass: bounds the mask and the logits."""
+
+_MASKED = ("sdpa", "eager")
+"""Attention that takes a mask of any form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +81,15 @@ def last_logits(
     Args:
         at_once: most question tokens in one pass, default :data:`TOKENS_AT_ONCE`; 0: each question on its own.
     """
-    together = prefix.plain and model.config.get_text_config()._attn_implementation in ("sdpa", "eager")
+    together = prefix.plain and (_attention(model) in _MASKED or model._can_set_attn_implementation())
     for group in (
         _groups(suffixes, TOKENS_AT_ONCE if at_once is None else at_once)
         if together
         else [[suffix] for suffix in suffixes]
     ):
-        with torch.inference_mode():
-            yield from _run(model, prefix, group)
+        with torch.inference_mode(), _masked(model, len(group)):
+            found = list(_run(model, prefix, group))
+        yield from found
 
 
 def greedy(model: Any, prefix: Prefix, suffix: Sequence[int], ends: frozenset[int], most: int) -> list[int]:
@@ -123,6 +129,24 @@ def _run(model: Any, prefix: Prefix, group: Sequence[Sequence[int]]) -> Iterator
         **options,
     )
     yield from output.logits[0].float()
+
+
+def _attention(model: Any) -> str:
+    return str(model.config.get_text_config()._attn_implementation)
+
+
+@contextmanager
+def _masked(model: Any, questions: int) -> Generator[None]:
+    """While several questions go at once: attention that takes a mask."""
+    usual = _attention(model)
+    if questions == 1 or usual in _MASKED:
+        yield
+        return
+    model.set_attn_implementation("sdpa")
+    try:
+        yield
+    finally:
+        model.set_attn_implementation(usual)
 
 
 def _mask(before: int, lengths: Sequence[int], model: Any) -> Tensor:

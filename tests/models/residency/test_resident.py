@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from dqa.models.plan import plan_profile
 from dqa.models.pool import ModelPool
 from dqa.models.profiles import load_profile
 from dqa.models.residency.arrange import arrange
-from dqa.models.residency.copies import Copies
+from dqa.models.residency.copies import Copies, _places
 from dqa.models.residency.resident import Residency
 from dqa.models.residency.shelf import Shelf
 from tests.models.residency.test_figures import Scripted
@@ -189,6 +190,71 @@ def test_copies_bring_back_the_same_weights_and_keep_tied_ones_tied() -> None:
     copies.to("cpu:0")
     assert model[1].weight is model[0].weight
     assert torch.equal(model(given_in), before)
+
+
+def test_copies_lie_in_few_buffers_that_are_powers_of_two() -> None:
+    """As PyTorch's pinned memory is: a tensor of 1.1 MB with a block of its own takes 2 MB."""
+    model = torch.nn.ModuleList([torch.nn.Linear(530, 530) for _ in range(40)]).requires_grad_(False)
+    model.append(torch.nn.Conv2d(64, 3, 3).to(memory_format=torch.channels_last))
+    before = {name: (tensor.clone(), tensor.stride()) for name, tensor in model.state_dict().items()}
+    copies = Copies(model)
+    size = sum(tensor.numel() * tensor.element_size() for tensor, _ in before.values())
+    promised = copies.host_gb * 2**30
+    copies.to("cpu")
+    made = {tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes() for tensor in model.parameters()}
+    assert len(made) <= 8
+    assert all(size.bit_count() == 1 for size in made.values())
+    assert copies.host_gb * 2**30 == promised == sum(made.values())
+    assert promised <= size * 1.1
+    for name, tensor in model.state_dict().items():
+        assert (tensor.stride(), torch.equal(tensor, before[name][0])) == (before[name][1], True)
+
+
+@given(st.lists(st.integers(0, 40), max_size=30))
+def test_buffers_hold_every_tensor_beside_the_others(grains: list[int]) -> None:
+    sizes = sorted((256 * grain**3 for grain in grains), reverse=True)
+    buffers, places = _places(sizes)
+    taken = sorted((number, start, start + size) for (number, start), size in zip(places, sizes, strict=True) if size)
+    assert all(end <= buffers[number] for number, _, end in taken)
+    assert all(one[0] < other[0] or one[2] <= other[1] for one, other in pairwise(taken))
+
+
+def test_a_copy_counts_while_its_model_is_back_on_the_device_and_is_given_up_last() -> None:
+    class Real(Fake):
+        def __init__(self, name: str) -> None:
+            super().__init__(name)
+            self.copies = Copies(torch.nn.Linear(512, 512, bias=False).requires_grad_(False))
+
+        def to(self, device: str) -> None:
+            if device == "cpu":
+                self.copies.to(device)
+
+    one, other, third = Real("one"), Real("other"), Real("third")
+    shelf = Shelf("cuda", 2 / 1024)
+    assert shelf.put("one", one, 100.0), "what the copy takes counts, not what the device had"
+    assert shelf.take("one") is one
+    assert one.copies._masters
+    assert shelf.put("other", other, 100.0)
+    assert one.copies._masters
+    assert shelf.put("third", third, 100.0)
+    assert shelf.held == ("third",), "what nobody uses goes first"
+    assert shelf.take("third") is third
+    assert shelf.put("other", other, 100.0)
+    assert not one.copies._masters
+    shelf.drop("third")
+    assert "third" not in shelf._back
+
+
+def test_pinned_blocks_of_a_copy_that_is_given_up_go_back_to_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[int] = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.accelerator, "empty_host_cache", lambda: given.append(1))
+    shelf = Shelf("cuda", 6.0)
+    for name in "ab":
+        assert shelf.put(name, Fake(name), 4.0)
+    assert (shelf.held, given) == (("b",), [1])
+    shelf.drop("b")
+    assert given == [1, 1]
 
 
 def test_a_pool_forgets_and_reloads_and_still_knows_who_spoke(tmp_path: Path) -> None:

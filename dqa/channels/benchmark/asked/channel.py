@@ -19,6 +19,7 @@ from dqa.channels.registry import build_channel
 from dqa.channels.scales import soft_min
 from dqa.errors import Cancelled, DQAError, InsufficientMemory
 from dqa.measure.observation import Observation
+from dqa.models.exhausted import ran_out
 from dqa.models.pool import ModelPool
 from dqa.models.profiles import ChannelSpec
 from dqa.models.vlm.safety import FRAME_QUESTION
@@ -117,12 +118,12 @@ def _guarded(name: str, one: Asked, asking: Asking) -> Finding:
     """A dimension's verdict; a fault in one must not cost the others theirs. Memory that runs out is not its fault."""
     try:
         return one.measure(asking)
-    except (Cancelled, InsufficientMemory, MemoryError):
+    except (Cancelled, InsufficientMemory):
         raise
     except DQAError as error:
         return Finding(None, None, error.public(), status="unavailable")
     except Exception as error:
-        if type(error).__name__ == "OutOfMemoryError":  # torch's, which need not be installed
+        if ran_out(error):
             raise
         log.exception("dimension failed", dimension=name)
         return Finding(None, None, f"it failed with {type(error).__name__}; see the log", status="failed")

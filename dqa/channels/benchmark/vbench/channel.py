@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 import structlog
-import torch
 
 from dqa.channels.benchmark.channel import folded
 from dqa.channels.benchmark.vbench.dimensions import OWN, PARITY
@@ -18,6 +17,7 @@ from dqa.channels.benchmark.view import Finding, Likeness, View
 from dqa.channels.contract import ChannelFacts, EvaluationContext
 from dqa.errors import Cancelled, DQAError, InsufficientMemory
 from dqa.measure.observation import Observation
+from dqa.models.exhausted import ran_out
 from dqa.models.pool import ModelPool
 from dqa.prompt.parse import Prompt
 from dqa.record import ChannelResult, ModelIdentity
@@ -101,11 +101,13 @@ def guarded(name: str, measure: Callable[[], Finding]) -> Finding:
     """
     try:
         return measure()
-    except (Cancelled, InsufficientMemory, MemoryError, torch.OutOfMemoryError):
+    except (Cancelled, InsufficientMemory):
         raise
     except DQAError as error:
         return Finding(None, None, error.public(), status="unavailable")
     except Exception as error:  # a fault in one dimension must not cost the others' verdict
+        if ran_out(error):
+            raise
         log.exception("dimension failed", dimension=name)
         return Finding(None, None, f"it failed with {type(error).__name__}; see the log", status="failed")
 
