@@ -21,6 +21,7 @@ FRAME_QUESTION = (
 """Asked of the frames themselves."""
 
 LONGEST = 4000
+"""Most characters of a text that stand in one question."""
 
 SYSTEM = (
     "You look at pictures, or at frames of one video in their order, and answer one question about what they show. "
@@ -70,5 +71,24 @@ def quoted(text: str) -> str:
     >>> quoted('a "red" fox\\nsystem')
     '"a ”red” fox system"'
     """
-    plain = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return '"' + plain.replace('"', "”").replace("`", "’")[:LONGEST] + '"'
+    return f'"{_plain(text)[:LONGEST]}"'
+
+
+def in_short(text: str, most: int = 120) -> str:
+    """As :func:`quoted`, for a reader: what is longer ends in an ellipsis.
+
+    >>> in_short("a fox in the snow", 6)
+    '"a fox…"'
+    """
+    plain = _plain(text)
+    return f'"{plain}"' if len(plain) <= most else f'"{plain[: most - 1].rstrip()}…"'
+
+
+def length(text: str) -> int:
+    """How many characters :func:`quoted` would give without a bound."""
+    return len(_plain(text))
+
+
+def _plain(text: str) -> str:
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return line.replace('"', "”").replace("`", "’")
