@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from dqa.config import Settings
 from dqa.evaluator import Evaluator
-from dqa.record import EvaluationRecord
+from dqa.record import ChannelName, EvaluationRecord
 from tests.models.vlm_server import ScriptedVlm, serving
 from tests.observing import gliding, observed
 
@@ -67,3 +67,31 @@ def test_a_sign_in_the_picture_is_flagged(tmp_path: Path) -> None:
         signed = judged(Evaluator(Settings(home=tmp_path, profile="remote-vlm", vlm_url=url)), "a red fox")
     assert signed.channels["semantic"].raw["judge_tamper_suspected"] is True
     assert signed.action != "accept"
+
+
+@pytest.mark.parametrize("dictated", [0.98, 0.02])
+def test_a_sign_that_turns_every_answer_shifts_the_score_by_little(tmp_path: Path, dictated: float) -> None:
+    def judged_by(p_yes: Callable[[str], float], *channels: ChannelName) -> EvaluationRecord:
+        with serving(ScriptedVlm(p_yes=p_yes)) as url:
+            evaluator = Evaluator(Settings(home=tmp_path, profile="remote-vlm", vlm_url=url, vlm_model="reads"))
+            return evaluator.judge(observed(gliding(24)), "a red fox in the snow", channels=list(channels))
+
+    def honest(question: str) -> float:
+        return 0.05 if "written text" in question else 0.2
+
+    def signed(question: str) -> float:
+        return 0.97 if "written text" in question else dictated
+
+    one, two = (judged_by(p, "visionreward", "benchmark") for p in (honest, signed))
+    assert one.final is not None
+    assert two.final is not None
+    assert abs(two.final - one.final) < 0.1  # what is measured counts alone, whatever the sign says
+    one, two = (judged_by(p, "semantic", "visionreward", "benchmark") for p in (honest, signed))
+    assert one.final is not None
+    assert two.final is not None
+    assert abs(two.final - one.final) < 0.15  # and of the prompt an answer counts only as far as its opposite is denied
+    assert two.channels["visionreward"].score is None
+    assert "text for the judge is suspected in the picture" in two.channels["visionreward"].reason
+    assert any("visionreward is left out" in note and "suspected in the picture" in note for note in two.notes)
+    assert any("a person should look" in note for note in two.notes)
+    assert two.action != "accept"

@@ -354,6 +354,38 @@ def test_trouble_in_one_dimension_costs_it_alone(trouble: Exception, status: str
     assert result.dimensions["human_clothes"].score == pytest.approx(0.9)
 
 
+class Breaking(Judge):
+    """A judge that breaks on questions with these words, whatever else is asked with them."""
+
+    def __init__(self, words: str, trouble: Exception) -> None:
+        super().__init__(GOOD)
+        self.words, self.trouble = words, trouble
+
+    def ask(self, images: Sequence[Image], questions: Sequence[str]) -> list[YesNo | None]:
+        if any(self.words in question for question in questions):
+            raise self.trouble
+        return super().ask(images, questions)
+
+
+def test_a_judge_that_breaks_on_one_question_costs_its_dimension_alone() -> None:
+    result = judged(Breaking("clothes", ValueError("not an answer")))
+    assert result.dimensions is not None
+    assert result.dimensions["human_clothes"].status == "failed"
+    assert "ValueError" in result.dimensions["human_clothes"].reason
+    assert result.dimensions["human_identity"].score is not None
+    assert all(result.dimensions[name].score == judged(Judge(GOOD)).dimensions[name].score for name in DIMENSIONS)  # type: ignore[index]
+
+
+def test_a_judge_that_always_breaks_costs_the_measured_ones_nothing() -> None:
+    result = judged(Breaking("", RuntimeError("broken")))
+    assert result.status == "ok"
+    assert result.dimensions is not None
+    assert {result.dimensions[name].status for name in ASKED} == {"failed"}
+    for trouble in (Cancelled("stop"), InsufficientMemory("no room")):
+        with pytest.raises(type(trouble)):
+            judged(Breaking("", trouble))
+
+
 def test_memory_that_runs_out_and_a_wish_to_stop_are_passed_on() -> None:
     for trouble in (InsufficientMemory("no room"), MemoryError(), Cancelled("stop")):
         with pytest.raises(type(trouble)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,13 @@ from dqa.channels.contract import EvaluationContext
 from dqa.channels.registry import build_channel
 from dqa.channels.seeing import even_choice
 from dqa.channels.semantic.vqa import MAX_FRAMES
+from dqa.clip.frame import Image
 from dqa.config import Settings
 from dqa.evaluator import Evaluator
 from dqa.measure.observation import Observation
 from dqa.models.pool import ModelPool
 from dqa.models.profiles import Component, Profile, load_profile
+from dqa.models.roles import YesNo
 from dqa.models.vlm import local_prefix
 from dqa.models.vlm.local import LocalModel
 from dqa.prompt import parse_prompt
@@ -35,6 +38,18 @@ def profile() -> Profile:
     """The profile remote-vlm with its judge on this machine."""
     remote = load_profile("remote-vlm")
     return remote.model_copy(update={"components": (VLM, *remote.components[1:])})
+
+
+@pytest.fixture(autouse=True)
+def reads_no_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weights at random see text for a judge at random, which no channel would trust: here they see none."""
+    ask = LocalModel.ask
+
+    def asked(self: LocalModel, images: Sequence[Image], questions: Sequence[str]) -> list[YesNo | None]:
+        answers = ask(self, images, questions)
+        return [YesNo(-3.0, True) if "written text" in q else a for q, a in zip(questions, answers, strict=True)]
+
+    monkeypatch.setattr(LocalModel, "ask", asked)
 
 
 @pytest.fixture(scope="module")

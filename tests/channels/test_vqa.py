@@ -15,8 +15,8 @@ from dqa.channels.registry import build_channel
 from dqa.channels.semantic.atoms import MAX_ATOMS, atoms
 from dqa.channels.semantic.held import MOST_IN_FRAMES, PLACES
 from dqa.channels.semantic.vqa import LONG_PROMPT, split
-from dqa.channels.visionreward.asked import ADVICE
 from dqa.channels.visionreward.checklist import checklist, published_score
+from dqa.channels.visionreward.telling import ADVICE
 from dqa.config import Settings
 from dqa.evaluator import Evaluator
 from dqa.measure.observation import Observation
@@ -254,16 +254,16 @@ def test_the_published_score_by_hand() -> None:
     weights = [q.weight for q in video.questions]
     hard = [1.0 if i % 3 else 0.0 for i in range(29)]
     by_hand = sum(w if p else -w for w, p in zip(weights, hard, strict=True)) / 29
-    assert published_score(video, hard, {}, None) == pytest.approx(by_hand)
+    assert published_score(video, hard, {}, None).score == pytest.approx(by_hand)
     image = checklist("image")
     present = dict(zip(image.gates, (1.0, 0.0, 1.0), strict=True))  # no face
-    yes = published_score(image, [1.0] * 27, present, 0.5)
+    yes = published_score(image, [1.0] * 27, present, 0.5).score
     gone = sum(q.weight for q in image.questions if q.gate == image.gates[1])
     assert yes == pytest.approx(0.5 * 2.3542882631150923 + sum(q.weight for q in image.questions) - gone)
 
 
 def test_axes_reasons_and_advice_come_from_the_questions_that_failed(vlm: ScriptedVlm, judge: Judge) -> None:
-    vlm.p_yes = lambda q: 0.1 if "lighting" in q else 0.9
+    vlm.p_yes = lambda q: 0.1 if "lighting" in q or "written text" in q else 0.9
     result = judge(name="visionreward")
     assert set(result.raw["look"]) == {"brightness", "contrast", "colourfulness", "warmth", "pace"}  # type: ignore[arg-type]
     assert result.axes is not None
@@ -280,10 +280,10 @@ def test_axes_reasons_and_advice_come_from_the_questions_that_failed(vlm: Script
 
 
 def test_letters_count_only_as_far_as_there_are_any(vlm: ScriptedVlm, judge: Judge) -> None:
-    vlm.p_yes = lambda q: 0.0 if "letters" in q else 0.9
+    vlm.p_yes = lambda q: 0.0 if "letters" in q or "written text" in q else 0.9
     without = judge(name="visionreward")
     assert without.axes is not None
-    vlm.p_yes = lambda q: 0.0 if "letters correct" in q else 0.9
+    vlm.p_yes = lambda q: 0.0 if "letters correct" in q or "written text" in q else 0.9
     wrong = judge(name="visionreward")
     assert wrong.axes is not None
     assert without.axes["fidelity"].score == pytest.approx(0.9)
@@ -297,7 +297,7 @@ def test_the_prompt_stands_in_quotes_in_the_checklist(vlm: ScriptedVlm, judge: J
 
 @pytest.mark.slow
 def test_a_real_clip_through_the_whole_profile_and_again_the_same(short_clips: Path, tmp_path: Path) -> None:
-    with serving(ScriptedVlm()) as url:
+    with serving(ScriptedVlm(p_yes=lambda q: 0.05 if "written text" in q else 0.8)) as url:
         evaluator = Evaluator(Settings(home=tmp_path, profile="remote-vlm", vlm_url=url, vlm_model="scripted"))
         first, again = (evaluator.evaluate(short_clips / "cogvideox_0.mp4", "two dancers talking") for _ in range(2))
     assert first.profile == "remote-vlm"

@@ -2,67 +2,58 @@
 
 An axis is the mean of P(yes) over its questions, by their published weights; the channel is the mean of the axes by the
 mission's weights. Weights fitted to choices (:mod:`~dqa.channels.visionreward.refit`) take the published ones' place
-where they are in force. The questions that failed are the reasons, in their own words, and each group of them has its
-advice.
+where they are in force. The questions that failed are the reasons, in their own words, each group of them has its
+advice (:mod:`~dqa.channels.visionreward.telling`), and the judge may add one sentence of its own. Where the frames hold
+text for the judge no answer counts, neither the good nor the bad ones.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from typing import ClassVar, cast
+from dataclasses import asdict, dataclass
+from typing import ClassVar
 
 from pydantic import JsonValue
 
 from dqa.acceptance.apply import fingerprint
 from dqa.channels.contract import ChannelFacts, EvaluationContext
 from dqa.channels.seeing import even_choice
-from dqa.channels.visionreward.axes import AXES, MOTION_LOW
+from dqa.channels.visionreward.axes import AXES
 from dqa.channels.visionreward.checklist import Checklist, checklist, published_score
-from dqa.channels.visionreward.folding import axis_scores, folded, mean, weighed
+from dqa.channels.visionreward.folding import axis_scores, folded
 from dqa.channels.visionreward.reweighed import fitted
+from dqa.channels.visionreward.sentence import sentence
+from dqa.channels.visionreward.telling import Told
+from dqa.clip.frame import Image
 from dqa.measure.look import look
 from dqa.measure.observation import Observation
 from dqa.models.pool import ModelPool
 from dqa.models.roles import VisionLanguageModel, YesNo
-from dqa.models.vlm.safety import screen
+from dqa.models.vlm.safety import FRAME_QUESTION, LONGEST, Screened, length, screen
 from dqa.prompt.parse import Prompt
-from dqa.record import PUBLISHED, Axis, AxisName, ChannelResult, Evidence, ModelIdentity
+from dqa.record import PUBLISHED, Axis, AxisName, ChannelResult, ModelIdentity
 
 MAX_FRAMES = 8
-GOOD = 0.7
-"""From here on an axis gets no advice."""
 
 _CONFIDENCE, _STATED_CONFIDENCE, _TAMPERED = 0.7, 0.4, 0.5
-_FAILED, _NAMED = 0.5, 3
 
-ADVICE: Mapping[str, str] = {
-    "alignment": "the prompt is not met -> say first what must be seen, in short plain clauses, and drop the rest",
-    "composition": "composition weak -> name the framing, such as a centred medium shot or the rule of thirds",
-    "camera movement": "camera movement flawed -> ask for one slow camera move, or a fixed camera",
-    "camera motion": "camera hardly moves -> name one camera move, if you want one",
-    "colours": "colour weak -> name two or three colours and the light",
-    "lighting": "light flawed -> name one light source and the time of day",
-    "shape at the start": "shapes wrong from the first frame -> one subject, seen whole, in a simple pose",
-    "shape throughout": "shapes do not hold -> slower motion, fewer subjects, a shorter clip",
-    "movement smoothness": MOTION_LOW,
-    "movement realism": "movement unreal -> name a movement that bodies make, and what it acts on",
-    "image stability": "picture unstable -> a fixed camera, even light, less small texture",
-    "details": "details rough -> a closer shot, fewer things, more sampling steps",
-    "letters": "letters wrong -> ask for no text, or add it afterwards",
-    "symmetry": "unbalanced -> ask for a symmetric or centred composition",
-    "main subject": "no clear subject -> name one subject and put it first in the prompt",
-    "richness": "picture empty -> name a background and two or three things in it",
-    "clarity": "picture unclear -> ask for sharp focus, or raise resolution or steps",
-    "emotion": "leaves one cold -> name the mood and the light that carries it",
-    "detail": "details rough -> a closer shot, fewer things, more sampling steps",
-    "recognisable": "hard to recognise -> name the subject plainly, in front of a plain background",
-    "fragmented": "picture in pieces -> one scene, one point of view",
-    "body": "body wrong -> one person, whole, in a simple pose",
-    "face": "face wrong -> a closer shot of the face, looking at the camera",
-    "hands": "hands wrong -> keep hands at rest or out of the picture",
-}
-"""What to change in the prompt, by group of questions."""
+
+@dataclass(frozen=True, slots=True)
+class _Answers:
+    """What the judge said to the questions (None where one was not asked too), the gates, and on text in the frames."""
+
+    questions: tuple[YesNo | None, ...]
+    gates: tuple[YesNo | None, ...]
+    sign: YesNo | None
+
+    @property
+    def known(self) -> list[YesNo]:
+        return [answer for answer in (*self.questions, *self.gates) if answer is not None]
+
+    @property
+    def share(self) -> float:
+        """Of all questions and gates, how many have an answer."""
+        return len(self.known) / (len(self.questions) + len(self.gates))
 
 
 class AskedVisionReward:
@@ -95,78 +86,104 @@ class AskedVisionReward:
 
         Under fitted weights it also holds their version, and score and axes by the published ones.
         """
-        frames = even_choice(observation.stills, MAX_FRAMES)
-        screened = screen(prompt.text)
+        frames = [frame.image for frame in even_choice(observation.stills, MAX_FRAMES)]
         if not frames:
             return ChannelResult(status="abstained", reason="every frame is blank", model=self.model)
-        items = checklist(observation.media.kind)
+        screened = screen(prompt.text)
+        kind = observation.media.kind
+        items = checklist(kind)
         judge: VisionLanguageModel = self._pool.get(self._component)
-        texts = [question.asked(screened.text) for question in items.questions]
-        texts += [f"{gate} Please answer Yes or No." for gate in items.gates]
-        answers = judge.ask([frame.image for frame in frames], texts)
-        known = [answer for answer in answers if answer is not None]
-        if len(known) < len(answers) / 2:
-            return ChannelResult(
-                status="abstained", reason="the model answered too few questions with yes or no", model=self.model
-            )
+        answers = _asked(judge, frames, items, screened, kind)
+        seen: dict[str, JsonValue] = {**_on_the_prompt(screened), "look": dict(asdict(look(observation)))}
+        sign = None if answers.sign is None else answers.sign.p_yes
+        if sign is not None and sign > 0.5:
+            reason = "text for the judge is suspected in the picture, so that no answer counts"
+            return self._abstained(reason, seen | {"judge_tamper_suspected": True, "frame_text": sign})
+        if len(answers.known) < (len(answers.questions) + len(answers.gates)) / 2:
+            return self._abstained("the model answered too few questions with yes or no", seen)
         weights = context.checklist.content if context.checklist else None
-        own = fitted(items, observation.media.kind, fingerprint(self.model), weights)
-        found = self._judged(items, own, answers, context, tampered=screened.suspicious)
+        own = fitted(items, kind, fingerprint(self.model), weights)
         if own is not None and weights is not None:
-            found = found.model_copy(update={"raw": found.raw | {"checklist_version": weights.version}})
-        return found.model_copy(update={"raw": found.raw | {"look": dict(asdict(look(observation)))}})
-
-    def _judged(
-        self,
-        items: Checklist,
-        own: Checklist | None,
-        answers: Sequence[YesNo | None],
-        context: EvaluationContext,
-        *,
-        tampered: bool,
-    ) -> ChannelResult:
-        p_yes = [None if answer is None else answer.p_yes for answer in answers]
-        questions, gates = p_yes[: len(items.questions)], p_yes[len(items.questions) :]
-        present = {gate: 0.5 if p is None else p for gate, p in zip(items.gates, gates, strict=True)}
-        axes: dict[AxisName, Axis] = {name: _axis(name, own or items, questions, present) for name in AXES}
+            seen["checklist_version"] = weights.version
+        told = Told(own or items, _p_yes(answers.questions), _present(items, answers.gates), screened.text)
+        axes: dict[AxisName, Axis] = {name: told.axis(name) for name in AXES}
         scored: dict[AxisName, float] = {n: axis.score for n, axis in axes.items() if axis.score is not None}
         if not scored:
-            return ChannelResult(status="abstained", reason="no axis could be judged", model=self.model)
-        soft = all(answer.soft for answer in answers if answer is not None)
-        sure = (_CONFIDENCE if soft else _STATED_CONFIDENCE) * (_TAMPERED if tampered else 1.0)
-        semantic = context.results.get("semantic")
-        whole = [0.5 if p is None else p for p in questions]
-        published = published_score(items, whole, present, semantic.score if semantic else None)
+            return self._abstained("no axis could be judged", seen)
+        added = sentence(judge, frames, kind, [told.words(question) for question, _ in told.failed()])
+        if added is not None:
+            seen["generated"] = {"sentence": added, "by": self._pool.identity(self._component).id}
         return ChannelResult(
             status="ok",
             score=folded(scored),
-            confidence=sure * len([p for p in p_yes if p is not None]) / len(p_yes),
-            reason=_reason(axes, scored),
-            evidence=tuple(_failures(own or items, questions)),
+            confidence=_sure(answers, screened),
+            reason=_reason(axes, scored, screened, added),
+            evidence=told.evidence(),
             model=self.model,
-            raw={
-                "axis_weights": {name: weight for name, (weight, _) in AXES.items()},
-                "published_score": published,
-                "answers": [{"question": q.text, "p_yes": p} for q, p in zip(items.questions, questions, strict=True)],
-                "gates": cast("dict[str, JsonValue]", dict(present)),
-                "judge_tamper_suspected": tampered,
-                **(_by_published(items, questions, present) if own else {}),
-            },
+            raw={**_raw(items, own, answers, context), "frame_text": sign, **seen},
             axes=axes,
         )
 
+    def _abstained(self, reason: str, raw: dict[str, JsonValue]) -> ChannelResult:
+        return ChannelResult(status="abstained", reason=reason, model=self.model, raw=raw)
 
-def _axis(name: AxisName, items: Checklist, p_yes: Sequence[float | None], present: Mapping[str, float]) -> Axis:
-    """One axis: weighted mean of P(yes); a question about what is hardly there weighs by how likely it is there."""
-    asked = weighed(name, items, p_yes, present)
-    score = mean(asked)
-    if score is None:
-        return Axis(score=None, reason="no question of this axis was answered", advice="")
-    failed = sorted((item for item in asked if item[1] < _FAILED), key=lambda item: item[2] * (item[1] - 1))
-    words = "; ".join(f"no ({p:.2f}): {question.text}" for question, p, _ in failed[:_NAMED])
-    groups = dict.fromkeys(question.group for question, _, _ in failed)
-    advice = "; ".join(ADVICE[group] for group in groups if group in ADVICE) if score < GOOD else ""
-    return Axis(score=score, reason=words or "every question was answered with yes", advice=advice)
+
+def _asked(
+    judge: VisionLanguageModel, frames: Sequence[Image], items: Checklist, screened: Screened, noun: str
+) -> _Answers:
+    """All in one go over the same frames. Without words to ask about, what asks about the prompt is left out."""
+    asked = [question for question in items.questions if screened.text or not question.on_the_prompt]
+    texts: list[str] = [question.asked(screened.text) for question in asked]
+    texts += [f"{gate} Please answer Yes or No." for gate in items.gates]
+    *answers, sign = judge.ask(frames, [*texts, FRAME_QUESTION.format(noun=noun)])
+    by_question = dict(zip(asked, answers, strict=False))
+    return _Answers(
+        tuple(by_question.get(question) for question in items.questions), tuple(answers[len(asked) :]), sign
+    )
+
+
+def _p_yes(answers: Sequence[YesNo | None]) -> list[float | None]:
+    return [None if answer is None else answer.p_yes for answer in answers]
+
+
+def _present(items: Checklist, gates: Sequence[YesNo | None]) -> dict[str, float]:
+    """P(yes) to each gate; a half where it is not known whether the thing is there."""
+    return {gate: 0.5 if p is None else p for gate, p in zip(items.gates, _p_yes(gates), strict=True)}
+
+
+def _sure(answers: _Answers, screened: Screened) -> float:
+    soft = all(answer.soft for answer in answers.known)
+    whole = _CONFIDENCE if soft else _STATED_CONFIDENCE
+    return whole * (_TAMPERED if screened.suspicious else 1.0) * answers.share
+
+
+def _raw(
+    items: Checklist, own: Checklist | None, answers: _Answers, context: EvaluationContext
+) -> dict[str, JsonValue]:
+    p_yes, present = _p_yes(answers.questions), _present(items, answers.gates)
+    semantic = context.results.get("semantic")
+    published = published_score(items, p_yes, present, semantic.score if semantic else None)
+    return {
+        "axis_weights": {name: weight for name, (weight, _) in AXES.items()},
+        "published_score": published.score,
+        **({} if published.score is not None else {"published_score_missing": published.missing}),
+        "answers": [{"question": q.text, "p_yes": p} for q, p in zip(items.questions, p_yes, strict=True)],
+        "gates": dict[str, JsonValue](present),
+        **(_by_published(items, p_yes, present) if own else {}),
+    }
+
+
+def _on_the_prompt(screened: Screened) -> dict[str, JsonValue]:
+    """What of the prompt the judge did not get, and why."""
+    said: dict[str, JsonValue] = {
+        "judge_tamper_suspected": screened.suspicious,
+        "removed": list[JsonValue](screened.removed),
+    }
+    if not screened.text:
+        said["prompt_not_asked"] = "nothing of the prompt is left to ask about"
+    elif length(screened.text) > LONGEST:
+        said["prompt_cut"] = {"characters_read": LONGEST, "characters": length(screened.text)}
+    return said
 
 
 def _by_published(
@@ -177,12 +194,19 @@ def _by_published(
     return {PUBLISHED: {"score": folded(axes), "axes": {str(name): score for name, score in axes.items()}}}
 
 
-def _failures(items: Checklist, p_yes: Sequence[float | None]) -> list[Evidence]:
-    failed = [(q, p) for q, p in zip(items.questions, p_yes, strict=True) if p is not None and p < _FAILED and q.axis]
-    failed.sort(key=lambda pair: pair[0].weight * (pair[1] - 1))
-    return [Evidence(text=f"{question.axis}: no ({p:.2f}) to “{question.text}”") for question, p in failed[:_NAMED]]
-
-
-def _reason(axes: Mapping[AxisName, Axis], scored: Mapping[AxisName, float]) -> str:
+def _reason(
+    axes: Mapping[AxisName, Axis], scored: Mapping[AxisName, float], screened: Screened, added: str | None
+) -> str:
     worst = min(scored, key=lambda name: scored[name])
-    return f"From {len(scored)} axes of a checklist. Weakest axis {worst} {scored[worst]:.2f}: {axes[worst].reason}."
+    why = axes[worst].reason
+    parts = [f"From {len(scored)} axes of a checklist. Weakest axis {worst} {scored[worst]:.2f}: {why.rstrip('.')}."]
+    if added is not None:
+        parts.append(f"The model adds, in its own words and unchecked: “{added}”")
+    if screened.suspicious:
+        parts.append("Text meant for the judge was taken out of the prompt, so this counts less.")
+    if not screened.text:
+        parts.append("Nothing of the prompt was left to ask about, so this says nothing on whether it is met.")
+    elif length(screened.text) > LONGEST:
+        whole = length(screened.text)
+        parts.append(f"Whether the prompt is met was asked of its first {LONGEST} of {whole} characters only.")
+    return " ".join(parts)

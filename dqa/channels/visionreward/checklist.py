@@ -15,7 +15,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
 
-from dqa.models.vlm.safety import quoted
+from dqa.models.vlm.safety import in_short, quoted
 from dqa.record import AxisName
 
 Kind = Literal["video", "image"]
@@ -38,6 +38,15 @@ class Question:
     group: str
     axis: AxisName | None
     gate: str | None
+
+    @property
+    def on_the_prompt(self) -> bool:
+        """Whether it asks about the prompt's words."""
+        return "{prompt}" in self.text
+
+    def told(self, prompt: str) -> str:
+        """The question as a reader gets it: a long prompt shortened."""
+        return self.text.replace("{prompt}", in_short(prompt))
 
     def asked(self, prompt: str) -> str:
         """The question as the judge gets it."""
@@ -65,19 +74,36 @@ def checklist(kind: Kind) -> Checklist:
     return Checklist(questions, gates, data["image_alignment_weight"] if kind == "image" else None)
 
 
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The score in its published form, or why there is none."""
+
+    score: float | None
+    missing: str = ""
+
+
 def published_score(
-    items: Checklist, p_yes: Sequence[float], present: Mapping[str, float], alignment: float | None
-) -> float:
-    """The score in its published form, with soft answers.
+    items: Checklist, p_yes: Sequence[float | None], present: Mapping[str, float], alignment: float | None
+) -> Published:
+    """The score in its published form, with soft answers. All of it or none: an answer that is missing is no 0.
 
     Args:
         items: the checklist of the medium.
-        p_yes: P(yes) to each of its questions.
+        p_yes: P(yes) to each of its questions; None where there is no answer.
         present: P(yes) to each of its gates; only an image's answers are gated, by a half.
         alignment: VQAScore of an image, in [0, 1].
     """
-    soft = [2 * p - 1 for p in p_yes]
+    image = items.alignment is not None
+    counted = [
+        (q.weight, p)
+        for q, p in zip(items.questions, p_yes, strict=True)
+        if not image or q.gate is None or present[q.gate] > 0.5
+    ]
+    answered = [weight * (2 * p - 1) for weight, p in counted if p is not None]
+    if len(answered) < len(counted):
+        return Published(None, f"{len(counted) - len(answered)} of {len(counted)} questions have no answer")
     if items.alignment is None:
-        return sum(q.weight * a for q, a in zip(items.questions, soft, strict=True)) / len(items.questions)
-    gated = [a * float(q.gate is None or present[q.gate] > 0.5) for q, a in zip(items.questions, soft, strict=True)]
-    return items.alignment * (alignment or 0.0) + sum(q.weight * a for q, a in zip(items.questions, gated, strict=True))
+        return Published(sum(answered) / len(items.questions))
+    if alignment is None:
+        return Published(None, "it needs a VQAScore of the image, and semantic gives none")
+    return Published(items.alignment * alignment + sum(answered))

@@ -6,7 +6,9 @@ same soft minimum: with the measured benchmark below, that is the soft minimum o
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+import functools
+from collections.abc import Callable
+from typing import Any, ClassVar, TypeVar
 
 import structlog
 from pydantic import JsonValue
@@ -27,6 +29,8 @@ from dqa.prompt.parse import Prompt
 from dqa.record import ChannelResult, Dimension, Evidence, ModelIdentity
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 _WEAK = 0.7
 _STATED = 0.6
@@ -100,33 +104,49 @@ def _found(asking: Asking) -> tuple[bool, dict[str, Finding]]:
     if not asking.frames:
         return spoken_to, dict.fromkeys(ASKED, abstain("every frame is blank"))
     sign = FRAME_QUESTION.format(noun=asking.observation.media.kind)
-    try:
-        asking.prefetch([sign, *(question for one in ASKED.values() for question in one.questions(asking))])
-        seen = asking.answer(sign)
-        if seen is not None and seen.p_yes > 0.5:
-            # No answer can be trusted then, neither the good nor the bad ones: what is measured alone counts.
-            silent = abstain("text for the judge is suspected in the picture, so that no answer counts")
-            return True, dict.fromkeys(ASKED, silent)
-    except (Cancelled, InsufficientMemory):
-        raise
-    except DQAError as error:  # the measured dimensions stand without the judge
-        return spoken_to, dict.fromkeys(ASKED, Finding(None, None, error.public(), status="unavailable"))
+    broken = _prefetched(asking, sign)
+    seen, trouble = (None, broken) if broken is not None else _tried("frame text", lambda: asking.answer(sign))
+    if trouble is not None:  # the measured dimensions stand without the judge
+        return spoken_to, dict.fromkeys(ASKED, trouble)
+    if seen is not None and seen.p_yes > 0.5:
+        # No answer can be trusted then, neither the good nor the bad ones: what is measured alone counts.
+        silent = abstain("text for the judge is suspected in the picture, so that no answer counts")
+        return True, dict.fromkeys(ASKED, silent)
     return spoken_to, {name: _guarded(name, one, asking) for name, one in ASKED.items()}
 
 
+def _prefetched(asking: Asking, sign: str) -> Finding | None:
+    """Asks in one go what all dimensions will want to know; why the judge can't be asked at all, if so.
+
+    Where that breaks otherwise, nothing is lost: each dimension asks for itself then, and only what breaks again fails.
+    """
+    wanted = [sign]
+    for name, one in ASKED.items():
+        questions, _ = _tried(name, functools.partial(one.questions, asking))
+        wanted += questions or ()
+    _, trouble = _tried("all at once", lambda: asking.prefetch(wanted))
+    return trouble if trouble is not None and trouble.status == "unavailable" else None
+
+
 def _guarded(name: str, one: Asked, asking: Asking) -> Finding:
-    """A dimension's verdict; a fault in one must not cost the others theirs. Memory that runs out is not its fault."""
+    """A dimension's verdict; a fault in one must not cost the others theirs."""
+    found, trouble = _tried(name, lambda: one.measure(asking))
+    return found or trouble or abstain("it gave no verdict")
+
+
+def _tried(name: str, act: Callable[[], T]) -> tuple[T | None, Finding | None]:
+    """What it gives, or the finding that says why it gives nothing. Memory that runs out is no fault of its own."""
     try:
-        return one.measure(asking)
-    except (Cancelled, InsufficientMemory):
+        return act(), None
+    except (Cancelled, InsufficientMemory, MemoryError):
         raise
     except DQAError as error:
-        return Finding(None, None, error.public(), status="unavailable")
+        return None, Finding(None, None, error.public(), status="unavailable")
     except Exception as error:
         if ran_out(error):
             raise
         log.exception("dimension failed", dimension=name)
-        return Finding(None, None, f"it failed with {type(error).__name__}; see the log", status="failed")
+        return None, Finding(None, None, f"it failed with {type(error).__name__}; see the log", status="failed")
 
 
 def _folded(measured: ChannelResult, asked: list[float]) -> float | None:
