@@ -92,7 +92,7 @@ def _trainer(request: TrainingRequest, base: Base, how: How, rules: Rules, tell:
     watch = _Watch(rules, Path(request.scratch), tell)
     trainer = DPOTrainer(
         model=model,
-        args=_arguments(request, base, how, len(rows)),
+        args=_on_one_device(_arguments(request, base, how, len(rows))),
         train_dataset=_dataset(rows),
         eval_dataset=_dataset(request.held_out),
         processing_class=base.tokenizer,
@@ -149,6 +149,13 @@ def _arguments(request: TrainingRequest, base: Base, how: How, rows: int) -> DPO
         disable_tqdm=True,
         push_to_hub=False,
     )
+
+
+def _on_one_device(arguments: Any) -> Any:
+    """Keeps Transformers from copying the model, which lies on the first, onto every GPU in sight; TRL refuses that."""
+    if arguments.n_gpu > 1:
+        arguments._n_gpu = 1
+    return arguments
 
 
 def _lora(config: TrainingConfig) -> LoraConfig:
