@@ -7,6 +7,7 @@ import structlog
 from dqa.config import Settings
 from dqa.errors import DQAError
 from dqa.evaluator import Evaluator
+from dqa.models.profiles import load_profile
 from dqa.store import Store
 from dqa.taste.heavy.serve import AdapterRewards
 from dqa.taste.taste import Taste
@@ -21,8 +22,9 @@ def evaluator_with_taste(settings: Settings) -> Evaluator:
         ConfigError: there is no such profile.
         UnavailableError: the profile can't be used.
     """
-    rewards = AdapterRewards(settings.home, settings.taste_model, settings.taste_revision)
-    return Evaluator(settings, taste=StoredTastes(settings).find, rewards=rewards)
+    profile = load_profile(settings.profile)
+    rewards = AdapterRewards(settings.home, settings.taste_model, settings.taste_revision, profile.device)
+    return Evaluator(settings, profile, taste=StoredTastes(settings).find, rewards=rewards)
 
 
 class StoredTastes:
