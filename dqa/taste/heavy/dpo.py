@@ -99,6 +99,7 @@ def _trainer(request: TrainingRequest, base: Base, how: How, rules: Rules, tell:
         peft_config=peft_config,
         callbacks=[watch],
     )
+    _in_fp32(trainer.model)
     return trainer, base
 
 
@@ -156,6 +157,17 @@ def _on_one_device(arguments: Any) -> Any:
     if arguments.n_gpu > 1:
         arguments._n_gpu = 1
     return arguments
+
+
+def _in_fp32(model: Any) -> None:
+    """Holds in fp32 what is trained, as it is saved and served; computed with it is in bf16 all the same, by autocast.
+
+    Over a base in 4 bit TRL holds the adapter in bf16. Its steps near an adapter's weights (1/64 and less) are larger
+    than Adam's at the rates of large models: most weights would never change.
+    """
+    for weight in model.parameters():
+        if weight.requires_grad:
+            weight.data = weight.data.float()
 
 
 def _lora(config: TrainingConfig) -> LoraConfig:
@@ -229,7 +241,8 @@ class _Watch(TrainerCallback):
 
 def _judged(request: TrainingRequest, base: Base, trainer: Any, rules: Rules) -> Finished:
     """The best adapter on the held-out pairs, beside the one that serves, by the formula that serving uses."""
-    scratch, model, beta = Path(request.scratch), trainer.model, request.config.beta
+    scratch, beta = Path(request.scratch), request.config.beta
+    model = trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)  # serving has no autocast
     done = Finished(
         steps=int(trainer.state.global_step),
         best_step=rules.best.step if rules.best else None,
@@ -243,7 +256,7 @@ def _judged(request: TrainingRequest, base: Base, trainer: Any, rules: Rules) ->
     best = load_file(str(scratch / f"best-{rules.best.step}.safetensors"))
     _put(model, best)
     margins = _margins(model, base.tokenizer, request.held_out, beta)
-    _write_candidate(scratch / CANDIDATE, best, trainer.model.peft_config["default"], request, base)
+    _write_candidate(scratch / CANDIDATE, best, model.peft_config["default"], request, base)
     compared = _compared(request, base, model, margins)
     loss = calibrated_loss(margins)
     # Scoring every clip takes a while; an adapter that won't pass the gate is not asked.
