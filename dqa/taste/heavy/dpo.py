@@ -109,6 +109,9 @@ def _begin(request: TrainingRequest, base: Base, trainer: Any, tell: Tell) -> No
     if request.warm_start and request.serving:
         _warm(trainer.model, Path(request.serving), config)
     elif config.distillation_steps:
+        if trainer.args.activation_checkpointing and not base.by_unsloth:
+            # The trainer itself does so in train() only; whole clips kept for the way back are gigabytes of an 8B.
+            trainer.model.activation_checkpointing_enable(trainer.args.activation_checkpointing_kwargs)
         taught = lessons(request.train, LESSONS * config.distillation_steps, config.seed)
         if distil(base, trainer.model, taught, config, tell, kept):
             trainer.evaluate()  # it may be the best there is
