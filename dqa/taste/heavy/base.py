@@ -9,7 +9,8 @@ from typing import Any
 import structlog
 
 from dqa.errors import InsufficientMemory, ModelUnavailable
-from dqa.models.snapshot import PICKLED, cached, fingerprint
+from dqa.models.fingerprints import Known, known
+from dqa.models.snapshot import PICKLED, cached
 from dqa.taste.heavy.config import TrainingConfig
 from dqa.taste.heavy.machine import How, ran_out
 
@@ -60,8 +61,13 @@ def find_base(config: TrainingConfig) -> Path:
     return folder
 
 
-def load_base(config: TrainingConfig, how: How) -> Base:
+def load_base(config: TrainingConfig, how: How, home: Path | None = None, told: Known | None = None) -> Base:
     """Loads model and tokenizer, as :func:`~dqa.taste.heavy.machine.choose` decided.
+
+    Args:
+        config: names the model.
+        how: device and precision.
+        home, told: where its fingerprint may be found without reading it, see :func:`dqa.models.fingerprints.known`.
 
     Raises:
         ModelUnavailable: see :func:`find_base`; or the files are not a causal language model.
@@ -89,7 +95,7 @@ def load_base(config: TrainingConfig, how: How) -> Base:
         {
             "id": folder.name if Path(config.base).is_dir() else config.base,
             "revision": config.revision,
-            "sha256": fingerprint(folder),
+            "sha256": known(folder, home, told).sha256,
             "parameters": parameters,
             "device": how.device,
             "bf16": how.bf16,

@@ -62,7 +62,7 @@ def train(request: TrainingRequest, tell: Tell) -> Finished:
     for note in how.notes:
         log.warning(note)
     torch.set_num_threads(max(1, torch.get_num_threads()))
-    base = load_base(config, how)
+    base = load_base(config, how, told=request.known)
     rules = Rules(config.patience, config.spike)
     trainer, base = _trainer(request, base, how, rules, tell)
     scratch = Path(request.scratch)
@@ -86,7 +86,7 @@ def _trainer(request: TrainingRequest, base: Base, how: How, rules: Rules, tell:
             model, peft_config = _unsloth_adapter(base.model, config), None
         except Exception as error:  # noqa: BLE001 - see base._load: an accelerator may fail in any way, and is left out
             log.warning("Unsloth is left out: %s", error)
-            base = load_base(config, dataclasses.replace(how, unsloth=False))
+            base = load_base(config, dataclasses.replace(how, unsloth=False), told=request.known)
             model = base.model
     rows = [e for e in request.train for _ in range(e.weight)]  # a pair's weight is how often it is shown
     watch = _Watch(rules, Path(request.scratch), tell)

@@ -131,5 +131,5 @@ class AdapterRewards:
 
             assert self._config is not None  # noqa: S101 - asked before
             how = choose(self._config, Machine.here() if self._device in {None, "cuda"} else Machine())
-            self._base = load_base(self._config, dataclasses.replace(how, unsloth=False))
+            self._base = load_base(self._config, dataclasses.replace(how, unsloth=False), self._home)
         return self._base

@@ -139,6 +139,21 @@ def test_a_model_that_is_not_there_is_named_in_one_sentence(tmp_path: Path) -> N
         find_base(recipe(str(tmp_path / "empty")))
 
 
+def test_a_fingerprint_that_it_was_told_is_not_taken_again(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dqa.models import snapshot
+    from dqa.models.fingerprints import Known, stamp
+
+    def refused(_: Path) -> str:
+        raise AssertionError("all of it is read")
+
+    monkeypatch.setattr(snapshot, "fingerprint", refused)
+    config = tiny.quick(base, min_steps=2, max_steps=2)
+    told = Known(stamp=stamp(base), sha256="5e" * 32)
+    assert run_here(tiny.request(tmp_path, config, known=told)).finished.base["sha256"] == "5e" * 32
+
+
 def test_the_fingerprint_sees_one_byte(base: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(base, tmp_path / "model")
     assert fingerprint(folder) == fingerprint(base)
