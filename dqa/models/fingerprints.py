@@ -68,7 +68,6 @@ def known(folder: Path, home: Path | None = None, told: Known | None = None) -> 
     place, now = str(folder.absolute()), stamp(folder)
     for before in (told, _here.get(place), _read(home).models.get(place)):
         if before is not None and before.stamp == now:
-            _here[place] = before
             return before
     newest = max((mtime for _, _, mtime, _ in _looks(folder)), default=0)
     settled = time.time_ns() - newest > _SETTLED_NS
