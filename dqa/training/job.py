@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import JsonValue, ValidationError
 
 from dqa.config import Settings
+from dqa.models.fingerprints import Known, known
 from dqa.store import Store
 from dqa.store.trainings import Training
 from dqa.taste.heavy.checkpoints import write_atomically
@@ -44,7 +45,7 @@ def configured(settings: Settings, changes: Mapping[str, JsonValue]) -> Training
 
 
 def assemble(
-    store: Store, training: Training, config: TrainingConfig, scratch: Path, serving: Adapter | None
+    store: Store, training: Training, config: TrainingConfig, scratch: Path, serving: Adapter | None, base: Known
 ) -> Job | None:
     """What to train on; None when the pairs are too few.
 
@@ -54,6 +55,7 @@ def assemble(
         config: the recipe.
         scratch: the process's folder.
         serving: the adapter that serves now.
+        base: the fingerprint of the recipe's model.
     """
     until = training.request.get("until")
     choices = store.trainings.choices(training.user, training.profile, until if isinstance(until, int) else None)
@@ -64,35 +66,43 @@ def assemble(
     style = taste.style if taste is not None else NO_STYLE
     clips = {c.id: c for c in store.trainings.newest_clips(training.user, training.profile)}
     clips |= {c.id: c for p in (*parts.train, *parts.held_out) for c in (p.chosen, p.rejected)}
-    seen: set[str] = set(serving.metadata["trained_videos"]) if comparable(serving, config) and serving else set()
+    rival = serving if serving is not None and comparable(serving, base) else None
+    seen: set[str] = set(rival.metadata["trained_videos"]) if rival is not None else set()
     request = TrainingRequest(
         config=config,
         scratch=str(scratch),
-        serving=str(serving.folder) if serving is not None and comparable(serving, config) else None,
+        serving=str(rival.folder) if rival is not None else None,
         train=tuple(_example(p, style, seen) for p in parts.train),
         held_out=tuple(_example(p, style, seen) for p in parts.held_out),
         samples=tuple(_sample(c, style) for c in clips.values()),
+        known=base,
         parent=os.getpid(),
     )
     return Job(_begun(request, scratch), parts, style)
 
 
-def comparable(adapter: Adapter | None, config: TrainingConfig) -> bool:
-    """Whether an adapter reads the same texts with the same base model: else there is nothing to compare."""
-    from dqa.models.snapshot import fingerprint
+def recognised(config: TrainingConfig, home: Path) -> Known:
+    """The fingerprint of the recipe's model; reads it where it was not seen before.
+
+    Raises:
+        ModelUnavailable: see :func:`dqa.taste.heavy.base.find_base`.
+    """
     from dqa.taste.heavy.base import find_base
 
-    if adapter is None or adapter.metadata.get("rendering") != RENDERING_VERSION:
-        return False
-    base: dict[str, Any] = adapter.metadata["base"]
-    return base.get("sha256") == fingerprint(find_base(config))
+    return known(find_base(config), home)
+
+
+def comparable(adapter: Adapter, base: Known) -> bool:
+    """Whether an adapter reads the same texts with the same base model: else there is nothing to compare."""
+    trained_on: dict[str, Any] = adapter.metadata["base"]
+    return adapter.metadata.get("rendering") == RENDERING_VERSION and trained_on.get("sha256") == base.sha256
 
 
 def _begun(request: TrainingRequest, scratch: Path) -> TrainingRequest:
     """Clears away what an earlier process began with other pairs: its checkpoints would not fit."""
     import shutil
 
-    lasting = {"parent", "samples"}
+    lasting = {"parent", "samples", "known"}
     try:
         before = TrainingRequest.model_validate_json((scratch / _REQUEST).read_bytes())
     except (OSError, ValidationError):

@@ -22,7 +22,7 @@ from dqa.taste.heavy.config import CANDIDATE, Finished
 from dqa.taste.heavy.pairs import MIN_HELD_OUT, Clean, clean, split
 from dqa.taste.heavy.publish import CONFIG, WEIGHTS, Adapter, Shelf, sweep
 from dqa.taste.heavy.tier import Decision, decide, metadata, run_process
-from dqa.training.job import Job, assemble, configured
+from dqa.training.job import Job, assemble, configured, recognised
 from dqa.training.watch import Stopped, Told, Watch
 
 log = structlog.get_logger(__name__)
@@ -152,10 +152,11 @@ class Trainer:
         return split(tidy.pairs, self._settings.seed).enough
 
     def _run(self, training: Training, watch: Watch) -> None:
+        config = configured(self._settings, self._changes)
+        base = recognised(config, self._settings.home)  # may read gigabytes: before evaluations have to wait
         with device.alone(self._settings.home, waiting=watch.waiting) as descriptor:
             scratch, shelf = self._scratch(training), self._shelf(training)
-            config = configured(self._settings, self._changes)
-            job = assemble(self._store, training, config, scratch, shelf.current())
+            job = assemble(self._store, training, config, scratch, shelf.current(), base)
             if job is None:
                 self._end(training, "refused", {"reason": _FEW})
                 return

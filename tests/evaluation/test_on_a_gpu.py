@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import math
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,9 +16,11 @@ import transformers
 from benchmarks import residency
 from dqa.models.residency.copies import Copies
 from dqa.models.residency.meter import CudaMeter
-from dqa.taste.heavy.config import Finished
+from dqa.taste.heavy.config import Finished, Progress
+from dqa.taste.heavy.rendering import render_prompt
+from dqa.taste.heavy.train import run
 from tests.taste.heavy import tiny
-from tests.taste.heavy.conftest import run_here
+from tests.taste.heavy.renderings import choices
 
 
 @pytest.fixture(scope="module")
@@ -49,10 +53,41 @@ TINY = {**EIGHT_B, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layer
 TINY |= {"num_key_value_heads": 2, "vocab_size": 400}
 
 
-def dpo(folder: Path, shape: dict[str, int], device: str, long: int, **how: object) -> Finished:
-    """Some steps of DPO on pairs ``long`` times the usual length, with a language model of random weights."""
-    base = tiny.save_tiny_model(folder / "base")
+BRIEF = (
+    "A red fox crosses a frozen river at dawn while snow falls, filmed by a drone that rises slowly above the trees. "
+)
+
+
+def dpo(folder: Path, shape: dict[str, int], device: str, **how: object) -> tuple[Finished, float]:
+    """Some steps of distillation and DPO with a language model of random weights, and the former's peak on a GPU in GB.
+
+    Clips are rendered whole; their briefs have up to 480 characters, so that a sequence has some 130 to 490 tokens.
+    """
+    usual = choices(12)
+    base = tiny.save_tiny_model(folder / "base", texts=[t for e in choices(100) for t in (e.chosen, e.rejected)])
     (base / "model.safetensors").unlink()
+    try:
+        _save(base, shape, device)
+        briefs = (render_prompt((BRIEF * 5)[: 40 * (i + 1)]) for i in range(len(usual)))
+        pairs = tuple(e.model_copy(update={"prompt": prompt}) for e, prompt in zip(usual, briefs, strict=True))
+        steps = {"min_steps": 2, "max_steps": 2, "evaluations": 1, "distillation_steps": 3}
+        recipe = tiny.quick(base, rank=16, batch=2, accumulation=2, **steps, **how)
+        peaks, told = [0.0], list[Any]()
+
+        def tell(line: Any) -> None:
+            told.append(line)
+            if device == "cuda" and isinstance(line, Progress) and line.stage == "distilling":
+                peaks.append(torch.cuda.max_memory_allocated() / 2**30)
+
+        request = tiny.request(folder / "scratch", recipe, train=pairs, held_out=pairs[:4])
+        assert run(request, tell) == 0, told[-1]
+        assert len([p for p in told if isinstance(p, Progress) and p.stage == "distilling"]) == 3
+        return told[-1], max(peaks)
+    finally:
+        shutil.rmtree(base)  # 16 GB of an 8B, which pytest would keep for three runs
+
+
+def _save(base: Path, shape: dict[str, int], device: str) -> None:
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.bfloat16)
     try:
@@ -62,31 +97,27 @@ def dpo(folder: Path, shape: dict[str, int], device: str, long: int, **how: obje
     finally:
         torch.set_default_dtype(before)
     if device == "cuda":
+        gc.collect()
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
-    pairs = tuple(
-        pair.model_copy(update={"chosen": " ".join([pair.chosen] * long), "rejected": " ".join([pair.rejected] * long)})
-        for pair in tiny.examples(12)
-    )
-    steps = {"min_steps": 2, "max_steps": 2, "evaluations": 1, "distillation_steps": 1}
-    recipe = tiny.quick(base, rank=16, batch=2, accumulation=2, **steps, **how)
-    return run_here(tiny.request(folder / "scratch", recipe, train=pairs, held_out=pairs[:4])).finished
 
 
 @pytest.mark.gpu
 @pytest.mark.slow
 def test_qlora_dpo_of_an_8b_peaks_at_18_gb(tmp_path: Path) -> None:
     pytest.importorskip("bitsandbytes")
-    done = dpo(tmp_path, EIGHT_B, "cuda", 20, quantise="nf4", accelerator="none")
+    done, distilling = dpo(tmp_path, EIGHT_B, "cuda", quantise="nf4", accelerator="none")
     assert done.base["nf4"] is True
     assert int(str(done.base["parameters"])) > 7e9
+    assert distilling <= 14, "4.65 MB a token of its clips would be kept without checkpointing, some 7 GB more"
     assert torch.cuda.max_memory_allocated() / 2**30 <= 18
 
 
 def test_the_same_training_of_a_tiny_model_on_the_cpu(tmp_path: Path) -> None:
-    done = dpo(tmp_path, TINY, "cpu", 2, accelerator="none")
+    done, _ = dpo(tmp_path, TINY, "cpu", accelerator="none")
     assert done.loss is not None
     assert math.isfinite(done.loss)
+    assert not (tmp_path / "base").exists()
 
 
 @pytest.mark.gpu

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import shutil
 import threading
 from pathlib import Path
@@ -13,11 +14,12 @@ import pytest
 
 from dqa.config import Settings
 from dqa.errors import UnavailableError
-from dqa.models import device
+from dqa.models import device, snapshot
 from dqa.record import Axis, ChannelResult, Dimension, EvaluationRecord
 from dqa.store import Store
 from dqa.store.selections import Selection
 from dqa.taste.features import Judged
+from dqa.taste.heavy.config import Finished, TrainingRequest
 from dqa.taste.heavy.publish import WEIGHTS, Shelf, user_folder
 from dqa.taste.heavy.serve import AdapterRewards
 from dqa.taste.learn import learn
@@ -234,6 +236,37 @@ def test_a_model_that_is_gone_fails_the_training_with_a_reason(
     assert ended is not None
     assert ended.status == "failed"
     assert "is not on this machine" in json.dumps(ended.outcome)
+
+
+def test_the_base_is_read_once_and_not_while_evaluations_wait(
+    settings: Settings, store: Store, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = shutil.copytree(base, tmp_path / "base")
+    for path in own.iterdir():
+        os.utime(path, (1e9, 1e9))
+    read: list[bool] = []
+    requests: list[TrainingRequest] = []
+
+    def counted(folder: Path) -> str:
+        with device.alone_if_free(settings.home) as free:
+            read.append(free)
+        return taken(folder)
+
+    def refused(request: TrainingRequest, *_: object) -> Finished:
+        requests.append(request)
+        return Finished(steps=1, best_step=None, best_loss=None, loss=None)
+
+    taken = snapshot.fingerprint
+    monkeypatch.setattr(snapshot, "fingerprint", counted)
+    monkeypatch.setattr("dqa.training.trainer.run_process", refused)
+    made = trainer(settings.model_copy(update={"taste_model": str(own)}), store)
+    for _ in range(2):
+        made.ask("mira", "embedded", anyway=True)
+        ended = made.run_next(nothing, never)
+        assert ended is not None
+        assert ended.status == "refused"
+    assert read == [True], "once, and the device was free"
+    assert [r.known is not None and r.known.sha256 == taken(own) for r in requests] == [True, True]
 
 
 def test_it_waits_for_evaluations_and_can_be_stopped_while_it_waits(settings: Settings, store: Store) -> None:

@@ -8,10 +8,11 @@ from typing import Any
 
 import structlog
 
-from dqa.errors import ModelUnavailable
-from dqa.models.snapshot import PICKLED, cached, fingerprint
+from dqa.errors import InsufficientMemory, ModelUnavailable
+from dqa.models.fingerprints import Known, known
+from dqa.models.snapshot import PICKLED, cached
 from dqa.taste.heavy.config import TrainingConfig
-from dqa.taste.heavy.machine import How
+from dqa.taste.heavy.machine import How, ran_out
 
 log = structlog.get_logger(__name__)
 
@@ -19,6 +20,8 @@ REFUSED = PICKLED | {".py"}
 """Kinds of file that can carry code."""
 
 _FIX = "set DQA_TASTE_MODEL to a folder with config.json, tokenizer.json and *.safetensors"
+_SMALLER = "use a smaller DQA_TASTE_MODEL, or free memory"
+_PLACE = {"cpu": "host", "cuda": "GPU"}
 
 
 @dataclass(slots=True)
@@ -58,17 +61,26 @@ def find_base(config: TrainingConfig) -> Path:
     return folder
 
 
-def load_base(config: TrainingConfig, how: How) -> Base:
+def load_base(config: TrainingConfig, how: How, home: Path | None = None, told: Known | None = None) -> Base:
     """Loads model and tokenizer, as :func:`~dqa.taste.heavy.machine.choose` decided.
+
+    Args:
+        config: names the model.
+        how: device and precision.
+        home, told: where its fingerprint may be found without reading it, see :func:`dqa.models.fingerprints.known`.
 
     Raises:
         ModelUnavailable: see :func:`find_base`; or the files are not a causal language model.
+        InsufficientMemory: there is too little for it.
     """
     folder = find_base(config)
     by_unsloth = False
     try:
         model, tokenizer, by_unsloth = _load(folder, how)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, MemoryError) as error:
+        if ran_out(error):
+            what = f"the language model of the taste needs more memory than the {_PLACE[how.device]} has free"
+            raise InsufficientMemory(what, fix=_SMALLER, where=str(folder)) from error
         what = f"the model can't be loaded ({str(error).splitlines()[0][:200]})"
         raise ModelUnavailable(what, fix=_FIX, where=str(folder)) from error
     if tokenizer.pad_token is None:
@@ -83,7 +95,7 @@ def load_base(config: TrainingConfig, how: How) -> Base:
         {
             "id": folder.name if Path(config.base).is_dir() else config.base,
             "revision": config.revision,
-            "sha256": fingerprint(folder),
+            "sha256": known(folder, home, told).sha256,
             "parameters": parameters,
             "device": how.device,
             "bf16": how.bf16,

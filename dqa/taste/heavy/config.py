@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from dqa.models.fingerprints import Known
+
 SMALL_RATE, LARGE_RATE = 1e-3, 5e-5
 SMALL, LARGE = 5e8, 6e9
 """Parameters up to which a model is small, and from which it is large."""
@@ -136,6 +138,7 @@ class TrainingRequest(_Strict):
         warm_start: begin at the serving adapter's weights instead of at none.
         train, held_out: the pairs.
         samples: clips to score with the new adapter at the end.
+        known: the base's fingerprint, so that it need not be taken again.
         parent: process id of whoever started it; it ends when that one does.
     """
 
@@ -146,6 +149,7 @@ class TrainingRequest(_Strict):
     train: tuple[Example, ...]
     held_out: tuple[Example, ...]
     samples: tuple[Sample, ...] = ()
+    known: Known | None = None
     parent: int
 
 

@@ -95,7 +95,7 @@ def distil(base: Base, model: Any, lessons: Iterable[Lesson], config: TrainingCo
 
     Args:
         base: model and tokenizer.
-        model: the base with the adapter, as a PEFT model.
+        model: the base with the adapter, as a PEFT model; the adapter in fp32.
         lessons: :data:`LESSONS` for each of the recipe's ``distillation_steps``.
         config: the recipe.
         tell: hears of every step.
@@ -104,12 +104,9 @@ def distil(base: Base, model: Any, lessons: Iterable[Lesson], config: TrainingCo
     """
     adapter = [p for p in model.parameters() if p.requires_grad]
     before = [p.detach().clone() for p in adapter]
-    # Over a base in 4 bit TRL holds the adapter in bf16, whose steps are too coarse for most of Adam's.
-    weights = [p if p.dtype == torch.float32 else p.detach().float().requires_grad_() for p in adapter]
     rate, steps = config.learning_rate or learning_rate_for(base.parameters), config.distillation_steps
-    optimiser = torch.optim.AdamW(weights, lr=rate, weight_decay=0.0)
-    done = _resumed(kept, weights, optimiser)
-    _put(adapter, weights)
+    optimiser = torch.optim.AdamW(adapter, lr=rate, weight_decay=0.0)
+    done = _resumed(kept, adapter, optimiser)
     model.train()  # where activations are to be computed anew instead of kept, they are so in training only
     for step, part in enumerate(_batches(lessons), start=1):
         if step <= done:
@@ -123,15 +120,11 @@ def distil(base: Base, model: Any, lessons: Iterable[Lesson], config: TrainingCo
             kept.unlink(missing_ok=True)
             return False
         loss.weighted(step / steps).backward()  # pyright: ignore[reportUnknownMemberType]
-        for weight, of in zip(weights, adapter, strict=True):
-            weight.grad = None if of.grad is None else of.grad.to(weight.dtype)
-        torch.nn.utils.clip_grad_norm_(weights, config.max_grad_norm)
+        torch.nn.utils.clip_grad_norm_(adapter, config.max_grad_norm)
         optimiser.step()
         optimiser.zero_grad()
-        model.zero_grad()
-        _put(adapter, weights)
         if step % KEPT_EVERY == 0 or step == steps:
-            _keep(kept, step, weights, optimiser)
+            _keep(kept, step, adapter, optimiser)
         tell(Progress(stage="distilling", step=step, of=steps, loss=loss.whole))
     return True
 

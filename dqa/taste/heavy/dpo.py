@@ -62,7 +62,7 @@ def train(request: TrainingRequest, tell: Tell) -> Finished:
     for note in how.notes:
         log.warning(note)
     torch.set_num_threads(max(1, torch.get_num_threads()))
-    base = load_base(config, how)
+    base = load_base(config, how, told=request.known)
     rules = Rules(config.patience, config.spike)
     trainer, base = _trainer(request, base, how, rules, tell)
     scratch = Path(request.scratch)
@@ -86,19 +86,20 @@ def _trainer(request: TrainingRequest, base: Base, how: How, rules: Rules, tell:
             model, peft_config = _unsloth_adapter(base.model, config), None
         except Exception as error:  # noqa: BLE001 - see base._load: an accelerator may fail in any way, and is left out
             log.warning("Unsloth is left out: %s", error)
-            base = load_base(config, dataclasses.replace(how, unsloth=False))
+            base = load_base(config, dataclasses.replace(how, unsloth=False), told=request.known)
             model = base.model
     rows = [e for e in request.train for _ in range(e.weight)]  # a pair's weight is how often it is shown
     watch = _Watch(rules, Path(request.scratch), tell)
     trainer = DPOTrainer(
         model=model,
-        args=_arguments(request, base, how, len(rows)),
+        args=_on_one_device(_arguments(request, base, how, len(rows))),
         train_dataset=_dataset(rows),
         eval_dataset=_dataset(request.held_out),
         processing_class=base.tokenizer,
         peft_config=peft_config,
         callbacks=[watch],
     )
+    _in_fp32(trainer.model)
     return trainer, base
 
 
@@ -108,6 +109,9 @@ def _begin(request: TrainingRequest, base: Base, trainer: Any, tell: Tell) -> No
     if request.warm_start and request.serving:
         _warm(trainer.model, Path(request.serving), config)
     elif config.distillation_steps:
+        if trainer.args.activation_checkpointing and not base.by_unsloth:
+            # The trainer itself does so in train() only; whole clips kept for the way back are gigabytes of an 8B.
+            trainer.model.activation_checkpointing_enable(trainer.args.activation_checkpointing_kwargs)
         taught = lessons(request.train, LESSONS * config.distillation_steps, config.seed)
         if distil(base, trainer.model, taught, config, tell, kept):
             trainer.evaluate()  # it may be the best there is
@@ -149,6 +153,24 @@ def _arguments(request: TrainingRequest, base: Base, how: How, rows: int) -> DPO
         disable_tqdm=True,
         push_to_hub=False,
     )
+
+
+def _on_one_device(arguments: Any) -> Any:
+    """Keeps Transformers from copying the model, which lies on the first, onto every GPU in sight; TRL refuses that."""
+    if arguments.n_gpu > 1:
+        arguments._n_gpu = 1
+    return arguments
+
+
+def _in_fp32(model: Any) -> None:
+    """Holds in fp32 what is trained, as it is saved and served; computed with it is in bf16 all the same, by autocast.
+
+    Over a base in 4 bit TRL holds the adapter in bf16. Its steps near an adapter's weights (1/64 and less) are larger
+    than Adam's at the rates of large models: most weights would never change.
+    """
+    for weight in model.parameters():
+        if weight.requires_grad:
+            weight.data = weight.data.float()
 
 
 def _lora(config: TrainingConfig) -> LoraConfig:
@@ -222,7 +244,8 @@ class _Watch(TrainerCallback):
 
 def _judged(request: TrainingRequest, base: Base, trainer: Any, rules: Rules) -> Finished:
     """The best adapter on the held-out pairs, beside the one that serves, by the formula that serving uses."""
-    scratch, model, beta = Path(request.scratch), trainer.model, request.config.beta
+    scratch, beta = Path(request.scratch), request.config.beta
+    model = trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)  # serving has no autocast
     done = Finished(
         steps=int(trainer.state.global_step),
         best_step=rules.best.step if rules.best else None,
@@ -236,7 +259,7 @@ def _judged(request: TrainingRequest, base: Base, trainer: Any, rules: Rules) ->
     best = load_file(str(scratch / f"best-{rules.best.step}.safetensors"))
     _put(model, best)
     margins = _margins(model, base.tokenizer, request.held_out, beta)
-    _write_candidate(scratch / CANDIDATE, best, trainer.model.peft_config["default"], request, base)
+    _write_candidate(scratch / CANDIDATE, best, model.peft_config["default"], request, base)
     compared = _compared(request, base, model, margins)
     loss = calibrated_loss(margins)
     # Scoring every clip takes a while; an adapter that won't pass the gate is not asked.

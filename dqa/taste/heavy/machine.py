@@ -12,7 +12,8 @@ from dqa.taste.heavy.config import TrainingConfig
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What there is: a CUDA device, bf16 arithmetic on it, the packages bitsandbytes and unsloth."""
+    """What there is: a CUDA device, bf16 arithmetic on it (of its own, not emulated), the packages bitsandbytes and
+    unsloth."""
 
     cuda: bool = False
     bf16: bool = False
@@ -25,7 +26,8 @@ class Machine:
         import torch
 
         cuda = torch.cuda.is_available()
-        return cls(cuda, cuda and torch.cuda.is_bf16_supported(), _installed("bitsandbytes"), _installed("unsloth"))
+        bf16 = cuda and torch.cuda.is_bf16_supported(including_emulation=False)
+        return cls(cuda, bf16, _installed("bitsandbytes"), _installed("unsloth"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,16 @@ def choose(config: TrainingConfig, machine: Machine) -> How:
         unsloth=config.accelerator != "none" and can_accelerate,
         notes=tuple(notes),
     )
+
+
+def ran_out(error: BaseException) -> bool:
+    """Whether it says that there is too little memory: of the host, or of a device in one of PyTorch's ways.
+
+    Its ``OutOfMemoryError`` is a ``RuntimeError``; CUDA's libraries that can't get their own share raise plain ones.
+    """
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    said = str(error)
+    return bool(kinds & {"MemoryError", "OutOfMemoryError"}) or "out of memory" in said or "ALLOC_FAILED" in said
 
 
 def _installed(package: str) -> bool:

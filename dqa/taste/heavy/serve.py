@@ -1,7 +1,9 @@
-"""The reward of a clip that is being judged: base model and adapters, loaded when first asked for, and kept."""
+"""The reward of a clip that is being judged: base model and adapters, loaded when first asked for, and kept
+until they are let go."""
 
 from __future__ import annotations
 
+import gc
 import math
 from pathlib import Path
 from typing import Any
@@ -29,12 +31,15 @@ class AdapterRewards:
         home: the state folder.
         base: folder or hub id of the base model; None where the tier is off.
         revision: of a hub id.
+        device: of the profile that is judged with (:class:`dqa.models.profiles.Profile`): a GPU is used for ``"cuda"``
+            only; None for the GPU wherever there is one.
 
     Not for several threads at once.
     """
 
-    def __init__(self, home: Path, base: str | None, revision: str | None = None) -> None:
+    def __init__(self, home: Path, base: str | None, revision: str | None = None, device: str | None = None) -> None:
         self._home = home
+        self._device = device
         self._config = None if base is None else recipe(base, revision)
         self._base: Any = None
         self._model: Any = None
@@ -61,6 +66,23 @@ class AdapterRewards:
     def why(self) -> str | None:
         """See :class:`dqa.channels.contract.RewardSource`."""
         return self._why
+
+    @property
+    def on_device(self) -> bool:
+        """Whether the base model lies on a GPU now."""
+        return self._base is not None and self._base.identity["device"] != "cpu"
+
+    def release(self) -> None:
+        """Lets go of the base model and all adapters, for a training that wants the device alone; the next reward loads
+        them again."""
+        cached = self.on_device
+        self._base = self._model = None
+        self._loaded.clear()
+        gc.collect()  # models refer to themselves
+        if cached:
+            import torch
+
+            torch.cuda.empty_cache()
 
     def _reward(self, user: str, profile: str, version: str, judged: Judged, sha256: str) -> float | None:
         if self._config is None:
@@ -108,6 +130,6 @@ class AdapterRewards:
             from dqa.taste.heavy.machine import Machine, choose
 
             assert self._config is not None  # noqa: S101 - asked before
-            how = choose(self._config, Machine.here())
-            self._base = load_base(self._config, dataclasses.replace(how, unsloth=False))
+            how = choose(self._config, Machine.here() if self._device in {None, "cuda"} else Machine())
+            self._base = load_base(self._config, dataclasses.replace(how, unsloth=False), self._home)
         return self._base

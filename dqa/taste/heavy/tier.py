@@ -132,9 +132,18 @@ def metadata(
 
 
 def _environment() -> dict[str, str]:
-    """Ours, less the service's token, and with the libraries told to stay off the network."""
+    """Ours, less the service's token, with one GPU, and with the libraries told to stay off the network."""
     kept = {name: value for name, value in os.environ.items() if name != "DQA_TOKEN"}
-    return {**kept, "OMP_NUM_THREADS": kept.get("OMP_NUM_THREADS", "1"), **ENVIRONMENT}
+    alone = {"CUDA_VISIBLE_DEVICES": _first(kept.get("CUDA_VISIBLE_DEVICES"))}
+    return {**kept, "OMP_NUM_THREADS": kept.get("OMP_NUM_THREADS", "1"), **alone, **ENVIRONMENT}
+
+
+def _first(visible: str | None) -> str:
+    """The first of the devices that CUDA shows, by number or UUID; empty where all are hidden.
+
+    The model lies whole on that one. With more in sight Transformers would put a copy on each, which TRL refuses.
+    """
+    return "0" if visible is None else visible.partition(",")[0].strip()
 
 
 def _hear(

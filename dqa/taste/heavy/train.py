@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 
 from dqa.errors import DQAError
 from dqa.taste.heavy.config import Failed, TrainingRequest
+from dqa.taste.heavy.machine import ran_out
 
 Tell = Callable[[BaseModel], None]
 
@@ -32,6 +34,9 @@ ENVIRONMENT = {
     "TOKENIZERS_PARALLELISM": "false",
 }
 """No network, no telemetry, no bars; read by the libraries when they are imported."""
+
+_LONGEST = 200
+"""Characters of an error's message that are told."""
 
 
 def main() -> int:
@@ -66,14 +71,18 @@ def run(request: TrainingRequest, tell: Tell) -> int:
     except DQAError as error:
         tell(Failed(what=error.what, fix=error.fix))
         return error.exit_code
-    except MemoryError:
-        tell(Failed(what="training needs more memory than there is", fix="use a smaller DQA_TASTE_MODEL"))
+    except Exception as error:  # noqa: BLE001 - who asked for the training is told more than that it ended
+        traceback.print_exc()
+        tell(_failed(error))
         return 4
-    except RuntimeError as error:
-        if "out of memory" not in str(error):
-            raise
-        tell(Failed(what="training needs more memory than the device has", fix="use a smaller DQA_TASTE_MODEL"))
-        return 4
+
+
+def _failed(error: Exception) -> Failed:
+    if ran_out(error):
+        return Failed(what="training needs more memory than there is", fix="use a smaller DQA_TASTE_MODEL")
+    said = next(iter(str(error).splitlines()), "").strip()[:_LONGEST]
+    what = f"the training failed with {type(error).__name__}{f' ({said})' if said else ''}"
+    return Failed(what=what, fix="train again with dqa tuner train; if it stays so, report it")
 
 
 def _own_stdout() -> Tell:

@@ -73,3 +73,15 @@ def test_four_bits_asked_for_by_name_are_needed() -> None:
         choose(recipe("b", quantise="nf4"), Machine(bitsandbytes=True))
     with pytest.raises(ModelUnavailable, match="bitsandbytes"):
         choose(recipe("b", quantise="nf4"), Machine(cuda=True, bf16=True))
+
+
+def test_bf16_that_a_gpu_only_emulates_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch = pytest.importorskip("torch")
+
+    def supported(including_emulation: bool = True) -> bool:
+        return including_emulation  # as on a card before Ampere
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", supported)
+    assert Machine.here().cuda
+    assert not Machine.here().bf16

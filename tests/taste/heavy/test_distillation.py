@@ -201,6 +201,49 @@ def torch_close(one: Any, other: Any) -> bool:
     return torch.allclose(one, other, atol=1e-4)
 
 
+def test_activations_are_computed_anew_where_the_trainer_is_told_so(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dqa.taste.heavy import dpo
+
+    made, distil, on = dpo.DPOConfig, dpo.distil, list[bool]()
+
+    def watched(base: Any, model: Any, *given: Any) -> bool:
+        on.append(model.get_base_model().is_gradient_checkpointing)
+        return distil(base, model, *given)
+
+    monkeypatch.setattr(dpo, "distil", watched)
+    for wanted in (False, True):
+        monkeypatch.setattr(dpo, "DPOConfig", lambda w=wanted, **rest: made(**{**rest, "activation_checkpointing": w}))
+        run_here(asked(base, tmp_path / str(wanted)).model_copy(update={"samples": ()}))
+    assert on == [False, True]
+
+
+def test_activations_computed_anew_change_no_gradient(base: Path) -> None:
+    from dqa.taste.heavy.distillation import _loss  # pyright: ignore[reportPrivateUsage]
+
+    loaded, model = adapted(base)
+    part, passes = list(lessons(choices(30), 4, 0)), list[int]()
+    model.train()
+    layer = model.get_base_model().model.layers[0].self_attn.q_proj
+    layer.register_forward_hook(lambda *_: passes.append(1))
+    kept = _gradients(_loss(loaded, model, part, 0.1), model)
+    assert len(passes) == 2, "the reference and the adapter"
+    model.activation_checkpointing_enable()
+    anew = _gradients(_loss(loaded, model, part, 0.1), model)
+    assert len(passes) == 2 + 3, "and the adapter again on the way back"
+    assert kept.keys() == anew.keys()
+    assert all((kept[name] == anew[name]).all() for name in kept)
+    assert any((gradient != 0).any() for gradient in kept.values())
+
+
+def _gradients(loss: Any, model: Any) -> dict[str, Any]:
+    loss.weighted(1.0).backward()
+    found = {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+    model.zero_grad()
+    return found
+
+
 def test_a_state_that_is_damaged_is_begun_anew(base: Path, tmp_path: Path) -> None:
     from dqa.taste.heavy.distillation import distil
 

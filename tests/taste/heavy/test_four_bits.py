@@ -6,14 +6,15 @@ The product never chooses that (:mod:`dqa.taste.heavy.machine`); what is loaded,
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dqa.taste.heavy.config import Progress, TrainingConfig, recipe
-from dqa.taste.heavy.machine import How, Machine
+from dqa.taste.heavy.config import Progress, Sample, TrainingConfig, TrainingRequest, recipe
+from dqa.taste.heavy.machine import How
 from tests.four_bits import unpacked
 from tests.taste.heavy import tiny
 from tests.taste.heavy.conftest import Trained, run_here
@@ -25,10 +26,6 @@ pytest.importorskip("trl")
 pytestmark = pytest.mark.filterwarnings("ignore:Paged optimizers are not supported on CPU")
 
 FOUR_BITS = How("cpu", bf16=False, nf4=True, unsloth=False)
-
-
-def chosen(_config: TrainingConfig, _machine: Machine) -> How:
-    return FOUR_BITS
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -44,18 +41,41 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def trained(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+def held() -> list[Any]:
+    """The types of what is trained, whenever a step is told."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def trained(base: Path, held: list[Any], tmp_path_factory: pytest.TempPathFactory) -> Trained:
     config = tiny.quick(base, learning_rate=5e-3, distillation_steps=12, min_steps=24, max_steps=24)
+    return watched(asked(config, tmp_path_factory.mktemp("scratch")), FOUR_BITS, held)
+
+
+def asked(config: TrainingConfig, scratch: Path) -> TrainingRequest:
+    samples = [Sample(id=str(i), prompt=e.prompt, response=e.chosen) for i, e in enumerate(choices(6, seed=4))]
+    return tiny.request(scratch, config, samples, train=tuple(choices(60)), held_out=tuple(choices(20, seed=9)))
+
+
+def watched(request: TrainingRequest, how: How, held: list[Any]) -> Trained:
+    """Trains as ``how`` says, and notes the types of what is trained."""
+    from dqa.taste.heavy import dpo
+
+    def logged(self: Any, *given: Any, **rest: Any) -> None:
+        held.append({p.dtype for p in rest["model"].parameters() if p.requires_grad})
+        told(self, *given, **rest)
+
+    told = dpo._Watch.on_log  # pyright: ignore[reportPrivateUsage]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("dqa.taste.heavy.dpo.choose", chosen)
-        return run_here(
-            tiny.request(
-                tmp_path_factory.mktemp("scratch"),
-                config,
-                train=tuple(choices(60)),
-                held_out=tuple(choices(20, seed=9)),
-            )
-        )
+        patch.setattr(dpo, "choose", lambda *_: how)
+        patch.setattr(dpo._Watch, "on_log", logged)  # pyright: ignore[reportPrivateUsage]
+        return run_here(request)
+
+
+def saved(trained: Trained) -> dict[str, Any]:
+    from safetensors.torch import load_file
+
+    return load_file(str(trained.candidate / "adapter_model.safetensors"))
 
 
 def test_only_the_blocks_are_in_four_bits(base: Path) -> None:
@@ -79,6 +99,50 @@ def test_it_is_distilled_and_trained(trained: Trained) -> None:
     assert held_out[-1] < math.log(2)
     assert trained.finished.base["nf4"] is True
     assert trained.finished.loss is not None
+
+
+def test_what_is_trained_is_finer_than_bf16(trained: Trained, held: list[Any]) -> None:
+    import torch
+
+    assert len(held) > 24
+    assert all(types == {torch.float32} for types in held)
+    weights = saved(trained)
+    assert {w.dtype for w in weights.values()} == {torch.float32}
+    assert all((w != w.bfloat16().float()).any() for w in weights.values())
+
+
+def test_it_is_so_too_when_it_goes_on_after_a_kill(trained: Trained, tmp_path: Path) -> None:
+    import torch
+
+    shutil.copytree(trained.request.scratch, tmp_path, dirs_exist_ok=True)
+    shutil.rmtree(tmp_path / "candidate")
+    for checkpoint in (tmp_path / "checkpoints").glob("checkpoint-24"):
+        shutil.rmtree(checkpoint)
+    held: list[Any] = []
+    again = watched(trained.request.model_copy(update={"scratch": str(tmp_path)}), FOUR_BITS, held)
+    steps = [p.step for p in again.told if isinstance(p, Progress) and p.stage == "training" and p.loss is not None]
+    assert steps == list(range(19, 25))
+    assert all(types == {torch.float32} for types in held)
+    assert again.finished.loss == pytest.approx(trained.finished.loss, abs=1e-3)
+
+
+def test_in_bf16_the_rewards_of_training_are_those_of_serving(base: Path, tmp_path: Path) -> None:
+    import torch
+    from peft import PeftModel
+
+    from dqa.taste.heavy.base import load_base
+    from dqa.taste.heavy.score import implicit_rewards
+
+    how, held = How("cpu", bf16=True, nf4=True, unsloth=False), list[Any]()
+    config = tiny.quick(base, learning_rate=5e-3, distillation_steps=12)
+    done = watched(asked(config, tmp_path), how, held)
+    assert all(types == {torch.float32} for types in held)
+    loaded = load_base(config, how)
+    texts = [(s.prompt, s.response) for s in done.request.samples]
+    served = PeftModel.from_pretrained(loaded.model, str(done.candidate))
+    found = implicit_rewards(served, loaded.tokenizer, texts, config.beta)
+    assert done.finished.rewards, "the gate let it through"
+    assert found == pytest.approx(list(done.finished.rewards.values()), abs=1e-6)
 
 
 def test_the_rewards_are_those_of_the_weights_that_four_bits_stand_for(base: Path, trained: Trained) -> None:

@@ -63,6 +63,34 @@ def test_a_refusal_of_the_process_is_one_sentence(tmp_path: Path) -> None:
         run_process(tiny.request(tmp_path, recipe(str(tmp_path / "none"))), lambda _: None, lambda: False)
 
 
+@pytest.mark.parametrize(
+    ("visible", "seen"),
+    [
+        (None, "0"),
+        ("", ""),
+        ("-1", "-1"),
+        ("3", "3"),
+        ("2,0", "2"),
+        (" 1 , 2", "1"),
+        ("GPU-8932f937-d72c-4106-c12f-20bd9faed9f6,GPU-0", "GPU-8932f937-d72c-4106-c12f-20bd9faed9f6"),
+    ],
+)
+def test_the_process_sees_one_gpu(monkeypatch: pytest.MonkeyPatch, visible: str | None, seen: str) -> None:
+    from dqa.taste.heavy.tier import _environment  # pyright: ignore[reportPrivateUsage]
+
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert _environment()["CUDA_VISIBLE_DEVICES"] == seen
+
+
+def test_what_nobody_expected_is_one_sentence_too(base: Path, tmp_path: Path) -> None:
+    (tmp_path / "checkpoints").write_text("a file where a folder has to be")
+    with pytest.raises(UnavailableError, match=r"the training failed with \w+Error") as told:
+        run_process(tiny.request(tmp_path, tiny.quick(base)), lambda _: None, lambda: False)
+    assert "\n" not in told.value.what
+
+
 def endless(base: Path, scratch: Path) -> Any:
     return tiny.request(scratch, tiny.quick(base, min_steps=1000, max_steps=1000, evaluations=100, patience=1000))
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from dqa.errors import ModelUnavailable
+from dqa.errors import InsufficientMemory, ModelUnavailable
 from dqa.models.snapshot import fingerprint
 from dqa.taste.heavy.base import find_base
 from dqa.taste.heavy.config import Failed, Progress, recipe
@@ -139,6 +139,21 @@ def test_a_model_that_is_not_there_is_named_in_one_sentence(tmp_path: Path) -> N
         find_base(recipe(str(tmp_path / "empty")))
 
 
+def test_a_fingerprint_that_it_was_told_is_not_taken_again(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dqa.models import snapshot
+    from dqa.models.fingerprints import Known, stamp
+
+    def refused(_: Path) -> str:
+        raise AssertionError("all of it is read")
+
+    monkeypatch.setattr(snapshot, "fingerprint", refused)
+    config = tiny.quick(base, min_steps=2, max_steps=2)
+    told = Known(stamp=stamp(base), sha256="5e" * 32)
+    assert run_here(tiny.request(tmp_path, config, known=told)).finished.base["sha256"] == "5e" * 32
+
+
 def test_the_fingerprint_sees_one_byte(base: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(base, tmp_path / "model")
     assert fingerprint(folder) == fingerprint(base)
@@ -146,6 +161,61 @@ def test_the_fingerprint_sees_one_byte(base: Path, tmp_path: Path) -> None:
     weights[-1] ^= 1
     (folder / "model.safetensors").write_bytes(weights)
     assert fingerprint(folder) != fingerprint(base)
+
+
+def test_several_gpus_in_sight_are_one_to_it(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dqa.taste.heavy import dpo
+
+    made = dpo.DPOConfig
+
+    def seeing_two(**given: Any) -> Any:
+        arguments: Any = made(**given)
+        assert arguments.n_gpu == 0, "there is none"
+        arguments._n_gpu = 2
+        return arguments
+
+    monkeypatch.setattr(dpo, "DPOConfig", seeing_two)
+    assert run_here(tiny.request(tmp_path, tiny.quick(base, min_steps=2, max_steps=2))).finished.steps == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (ValueError("no such thing\nand more"), "the training failed with ValueError (no such thing)"),
+        (AssertionError(), "the training failed with AssertionError"),
+        (RuntimeError("CUDA error: out of memory"), "training needs more memory than there is"),
+        (MemoryError(), "training needs more memory than there is"),
+    ],
+)
+def test_an_error_nobody_expected_is_told_by_its_type(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, told: str
+) -> None:
+    from dqa.taste.heavy import dpo
+    from dqa.taste.heavy.train import run
+
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(dpo, "_trainer", fail)
+    lines: list[Any] = []
+    assert run(tiny.request(tmp_path, tiny.quick(base)), lines.append) == 4
+    assert isinstance(lines[-1], Failed)
+    assert lines[-1].what == told
+
+
+def test_a_model_too_large_for_the_memory_is_not_a_broken_one(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    from dqa.taste.heavy.base import load_base
+    from dqa.taste.heavy.machine import How
+
+    def full(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 1.16 GiB.")
+
+    monkeypatch.setattr(AutoModelForCausalLM, "from_pretrained", full)
+    with pytest.raises(InsufficientMemory, match=r"more memory than the host has free.*smaller DQA_TASTE_MODEL"):
+        load_base(recipe(str(base)), How("cpu", bf16=False, nf4=False, unsloth=False))
 
 
 @pytest.mark.gpu
