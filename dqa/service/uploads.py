@@ -52,7 +52,7 @@ async def receive_upload(
     sink = _Sink(await run_in_threadpool(shelf.temporary), max_bytes)
     try:
         form = FilePart.of(request.headers.get("content-type", ""))
-        async for chunk in _paced(request, limits):
+        async for chunk in _paced(request, limits, max_bytes + _FORM_OVERHEAD):
             for data in form.feed(chunk) if form else (chunk,):
                 await sink.write(data)
         name = form.finish() if form else ""
@@ -114,8 +114,11 @@ def _disk(error: OSError) -> UnavailableError:
     return UnavailableError("the upload can't be written", fix="check the state folder and its disk")
 
 
-async def _paced(request: Request, limits: HttpLimits) -> AsyncIterator[bytes]:
-    """The body's chunks; raises ``BodyTimeout`` when they come too slowly."""
+async def _paced(request: Request, limits: HttpLimits, most: int) -> AsyncIterator[bytes]:
+    """The body's chunks, up to ``most`` bytes, whatever they belong to; raises ``BodyTimeout`` when they come slowly.
+
+    A form's other fields, and what follows its end, are thrown away, and would otherwise be thrown away for ever.
+    """
     began = time.monotonic()
     size = 0
     chunks = request.stream().__aiter__()
@@ -128,6 +131,8 @@ async def _paced(request: Request, limits: HttpLimits) -> AsyncIterator[bytes]:
         except (TimeoutError, ClientDisconnect):
             raise BodyTimeout("the upload stalled", fix="send it again on a better line") from None
         size += len(chunk)
+        if size > most:
+            raise too_large(most - _FORM_OVERHEAD)
         spent = time.monotonic() - began
         if spent > limits.upload_stall_s and size < limits.upload_bytes_per_s * spent:
             raise BodyTimeout("the upload is too slow", fix="send it again on a better line")
