@@ -55,6 +55,7 @@ from dqa.service.sessions import Sessions
 from dqa.service.supervisor import REAL_EVALUATOR, Supervisor
 from dqa.service.training import TrainingSchedule
 from dqa.store import Store
+from dqa.store.disk import explained, is_full
 
 log = structlog.get_logger(__name__)
 
@@ -158,6 +159,7 @@ def _answer_errors(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(HTTPException, _routing)
     app.add_exception_handler(ClientDisconnect, _gone)
+    app.add_exception_handler(OSError, _disk)
     app.add_exception_handler(Exception, _unexpected)
 
 
@@ -188,6 +190,14 @@ async def _routing(_request: Request, error: Exception) -> Response:
 
 async def _gone(_request: Request, _error: Exception) -> Response:
     return respond(problem_of(BodyTimeout("the connection closed before the body was there", fix="send it again")))
+
+
+async def _disk(_request: Request, error: Exception) -> Response:
+    """A full disk can show wherever something is written; anything else is a fault of ours."""
+    if not isinstance(error, OSError) or not is_full(error):
+        raise error
+    log.error("the disk is full")
+    return respond(problem_of(explained(error, "the state folder")))
 
 
 async def _unexpected(_request: Request, _error: Exception) -> Response:
