@@ -54,7 +54,7 @@ def test_a_token_is_not_shown(tmp_path: Path) -> None:
     assert "canary-123" not in settings.model_dump_json()
 
 
-@pytest.mark.parametrize("token", ["pässword", "näh", "a\nb", "tab\t", " lead", "trail ", "\x7f", "日本"])
+@pytest.mark.parametrize("token", ["pässword", "näh", "a\nb", "xq\t", " lead", "trail ", "\x7f", "日本"])
 def test_a_token_that_no_header_can_carry_is_refused(token: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="DQA_TOKEN: the token holds characters that an Authorization") as caught:
         load_settings(environ={"DQA_HOME": str(tmp_path), "DQA_TOKEN": token})
