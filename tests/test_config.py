@@ -55,3 +55,17 @@ def test_a_token_is_not_shown(tmp_path: Path) -> None:
     settings = load_settings({}, {"DQA_HOME": str(tmp_path), "DQA_TOKEN": "canary-123"})
     assert "canary-123" not in repr(settings)
     assert "canary-123" not in settings.model_dump_json()
+
+
+@pytest.mark.parametrize("token", ["pässword", "näh", "a\nb", "xq\t", " lead", "trail ", "\x7f", "日本"])
+def test_a_token_that_no_header_can_carry_is_refused(token: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="DQA_TOKEN: the token holds characters that an Authorization") as caught:
+        load_settings(environ={"DQA_HOME": str(tmp_path), "DQA_TOKEN": token})
+    assert token.strip() not in str(caught.value)
+
+
+@pytest.mark.parametrize("token", ["plain", "a b", "!~", "c" * 500])
+def test_other_tokens_are_taken(token: str, tmp_path: Path) -> None:
+    settings = load_settings(environ={"DQA_HOME": str(tmp_path), "DQA_TOKEN": token})
+    assert settings.token is not None
+    assert settings.token.get_secret_value() == token

@@ -61,12 +61,16 @@ def _send(image: Image.Image, outlet: Outlet) -> None:
     outlet.check_size(*image.size, frames)
     timeline, clock_s, shown_s, corrupt = Timeline(0), 0.0, 0.0, 0
     size: tuple[int, int] | None = None
-    turn = _turn(image)
+    turn: Image.Transpose | None = None
     for picture in _frames(image):
         if picture is None:
             corrupt += 1
             break
         flat, shown_s = picture
+        if size is None:
+            # Not before the first frame is there: in a PNG this loads the pixels too, and what fails to load once
+            # is blank, without an error, when it is asked for again.
+            turn = _turn(image)
         upright = flat if turn is None else flat.transpose(turn)
         size = size or outlet.open(*upright.size)
         time_s = timeline.place(clock_s)

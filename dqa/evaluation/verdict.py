@@ -11,7 +11,7 @@ from dqa.config import Settings
 from dqa.evaluation.request import CHANNELS, Underway
 from dqa.models.profiles import Profile
 from dqa.reasoning import advice, reasoning
-from dqa.record import EvaluationRecord, Reproduce
+from dqa.record import EvaluationRecord, Media, Reproduce
 from dqa.synthesis import WEIGHTS, synthesise
 from dqa.taste import channel_weights
 
@@ -49,6 +49,7 @@ def record_of(
         advice=advice(results),
         notes=(
             *verdict.notes,
+            *_damage(observation.media),
             *told,
             *fitted,
             *dict.fromkeys(clip.notes),
@@ -73,3 +74,12 @@ def record_of(
         timings_s=clip.timings,
         memory=memory,
     )
+
+
+def _damage(media: Media) -> tuple[str, ...]:
+    """What a reader must know of a file that is not whole."""
+    lost = media.corrupt_packets
+    if not lost:
+        return ()
+    were = "was" if lost == 1 else "were"
+    return (f"the file is damaged: {lost} of its packets {were} lost or corrupt; what could be decoded was judged",)

@@ -25,6 +25,7 @@ from dqa.service.context import Service
 from dqa.service.generating import Generating
 from dqa.service.guard import Guard
 from dqa.service.limits import HttpLimits
+from dqa.service.methods import Heads, allowed
 from dqa.service.metrics import Metrics
 from dqa.service.observe import Observed
 from dqa.service.problems import BodyTimeout, InvalidRequest, MethodRefused, NoSuchRoute, internal, problem_of, respond
@@ -55,6 +56,7 @@ from dqa.service.sessions import Sessions
 from dqa.service.supervisor import REAL_EVALUATOR, Supervisor
 from dqa.service.training import TrainingSchedule
 from dqa.store import Store
+from dqa.store.disk import explained, is_full
 
 log = structlog.get_logger(__name__)
 
@@ -116,7 +118,8 @@ def create_app(settings: Settings, *, limits: HttpLimits | None = None, evaluato
     for part in ROUTES:
         app.include_router(part.router)
     _answer_errors(app)
-    # The last added is the outermost: linger > observe > guard > bodies > routes.
+    # The last added is the outermost: linger > observe > guard > bodies > heads > routes.
+    app.add_middleware(Heads)
     app.add_middleware(JsonBodies, limits=caps)
     sessions = app.state.sessions = Sessions(settings)
     app.add_middleware(Guard, settings=settings, limits=caps, sessions=sessions)
@@ -158,6 +161,7 @@ def _answer_errors(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(HTTPException, _routing)
     app.add_exception_handler(ClientDisconnect, _gone)
+    app.add_exception_handler(OSError, _disk)
     app.add_exception_handler(Exception, _unexpected)
 
 
@@ -176,18 +180,29 @@ async def _malformed(_request: Request, error: Exception) -> Response:
     return respond(problem_of(InvalidRequest(f"{place}: {first['msg']}"[:400], fix="see /docs")))
 
 
-async def _routing(_request: Request, error: Exception) -> Response:
+async def _routing(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for these only
     known: dict[int, DQAError] = {
         404: NoSuchRoute("there is nothing at this address", fix="see /docs"),
         405: MethodRefused("this address does not know that method", fix="see /docs"),
     }
     refusal = known.get(error.status_code, InvalidRequest("the request is malformed", fix="see /docs"))
-    return respond(problem_of(refusal), dict(error.headers or {}))
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = allowed(request.app.routes, request.scope)
+    return respond(problem_of(refusal), headers)
 
 
 async def _gone(_request: Request, _error: Exception) -> Response:
     return respond(problem_of(BodyTimeout("the connection closed before the body was there", fix="send it again")))
+
+
+async def _disk(_request: Request, error: Exception) -> Response:
+    """A full disk can show wherever something is written; anything else is a fault of ours."""
+    if not isinstance(error, OSError) or not is_full(error):
+        raise error
+    log.error("the disk is full")
+    return respond(problem_of(explained(error, "the state folder")))
 
 
 async def _unexpected(_request: Request, _error: Exception) -> Response:

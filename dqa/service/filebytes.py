@@ -33,15 +33,14 @@ class FileBytes(Response):
         try:
             async with create_task_group() as group:
                 group.start_soon(_until_gone, receive, group.cancel_scope)
-                await self._send(scope, send)
+                await self._send(send)
                 group.cancel_scope.cancel()
         finally:
             os.close(self._descriptor)
 
-    async def _send(self, scope: Scope, send: Send) -> None:
+    async def _send(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        if scope["method"] != "HEAD":
-            await self._send_part(send)
+        await self._send_part(send)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _send_part(self, send: Send) -> None:

@@ -87,10 +87,18 @@ class Guard:
 def _check_origin(headers: Headers) -> None:
     origin = headers.get("origin")
     site = headers.get("sec-fetch-site", "none")
-    if origin is not None and (origin == "null" or urlsplit(origin).netloc != headers.get("host")):
+    if origin is not None and (origin == "null" or _host_of(origin) != headers.get("host")):
         raise OriginRefused("the request comes from another web site", fix="call the service from its own pages")
     if site not in ("none", "same-origin"):
         raise OriginRefused("the request comes from another web site", fix="call the service from its own pages")
+
+
+def _host_of(origin: str) -> str | None:
+    """Name and port of an origin; None where it is none, which is no host's."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
 
 
 def served_hosts(settings: Settings) -> frozenset[str]:

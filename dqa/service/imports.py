@@ -2,56 +2,61 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from dqa.agenthost.selections import Problem
 from dqa.agenthost.selections import Selection as Choice
-from dqa.errors import Conflict
+from dqa.service.limits import HttpLimits
 from dqa.store import Store
 from dqa.store.names import Names
-from dqa.store.selections import Selection
+from dqa.store.selections import Intake, Selection
+
+MOST = HttpLimits().imports_per_minute
+_NAME = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,200}")
+_NAMED = 200
+"""Characters of the names of tests that are left over."""
 
 
 @dataclass
 class Import:
-    """What came of it."""
+    """What came of it; ``left`` new choices were too many, and some of them are taken in ``retry_after_s``."""
 
     imported: int = 0
     already_known: int = 0
     problems: list[Problem] = field(default_factory=list[Problem])
+    left: int = 0
+    retry_after_s: int = 0
 
 
-def import_choices(store: Store, user: str, choices: Sequence[Choice]) -> Import:
-    """Adds the choices of one user.
+def import_choices(store: Store, user: str, choices: Sequence[Choice], most: int = MOST) -> Import:
+    """Adds the choices of one user in one transaction, up to ``most`` new ones in any minute; names the others.
 
     A block may name a clip by the media that was evaluated instead of the evaluation; then the newest evaluation of
     it is meant. One that is unknown is kept as it is, and named when a step can't use it.
     """
-    done = Import()
-    known = {kept.test_id: kept for kept in store.selections.page(user, 1_000_000)}
-    new = [choice for choice in choices if choice.test_id not in known]
     names = Names(store, user)
-    for choice in choices:
-        kept = known.get(choice.test_id)
-        if kept is not None and _differs(kept, choice, names):
-            done.problems.append(_otherwise(choice))
-    for choice in new:
-        _add(store, user, choice, names, done)
-    done.already_known += len(choices) - len(new)
-    return done
+    fit = [choice for choice in choices if _fits(choice)]
+    taken = store.selections.take(user, [_selection(user, choice, names) for choice in fit], most)
+    known = [(kept, choice) for choice in fit if (kept := taken.known.get(choice.test_id)) is not None]
+    problems = [_misnamed(choice) for choice in choices if not _fits(choice)]
+    problems += [_otherwise(choice) for kept, choice in known if _differs(kept, choice, names)]
+    if taken.left:
+        problems.append(_too_many(taken, most))
+    return Import(taken.new, len(known), problems, len(taken.left), taken.retry_after_s)
 
 
-def _add(store: Store, user: str, choice: Choice, names: Names, done: Import) -> None:
+def _fits(choice: Choice) -> bool:
+    """Whether its names are such as ``POST /v1/selections`` takes."""
+    return all(_NAME.fullmatch(name) for name in (choice.test_id, choice.a, choice.b))
+
+
+def _selection(user: str, choice: Choice, names: Names) -> Selection:
     a, b = names.by_media(choice.a) or choice.a, names.by_media(choice.b) or choice.b
     if a == b:  # two names of one clip
         a, b = choice.a, choice.b
-    try:
-        _, fresh = store.selections.add(Selection(user, choice.test_id, a, b, choice.chosen, source="block"))
-    except Conflict:  # another import was quicker
-        fresh = False
-    done.imported += fresh
-    done.already_known += not fresh
+    return Selection(user, choice.test_id, a, b, choice.chosen, source="block")
 
 
 def _differs(kept: Selection, choice: Choice, names: Names) -> bool:
@@ -67,3 +72,17 @@ def _differs(kept: Selection, choice: Choice, names: Names) -> bool:
 def _otherwise(choice: Choice) -> Problem:
     error = f"test {choice.test_id} was imported before with another choice"
     return Problem(index=-1, error=error, fix="use a new test_id for a new choice; the first one counts")
+
+
+def _misnamed(choice: Choice) -> Problem:
+    error = f"the test {choice.test_id[:80]!a} or a clip of it has a name that is too long or no plain text"
+    return Problem(index=-1, error=error, fix="give names of at most 200 characters")
+
+
+def _too_many(taken: Intake, most: int) -> Problem:
+    count = len(taken.left)
+    error = f"{count} new {'choice was' if count == 1 else 'choices were'} not taken: at most {most} are in a minute"
+    fix = f"send the block again in {taken.retry_after_s} s, under no or a new Idempotency-Key; what is known is passed"
+    return Problem(
+        index=-1, error=error, fix=f"{fix} over", entry=", ".join(one.test_id for one in taken.left)[:_NAMED]
+    )

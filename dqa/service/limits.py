@@ -19,6 +19,7 @@ class HttpLimits:
         frames_at_once: frames decoded at the same time.
         longest_wait_s: longest a POST with ``wait`` is held.
         choices_per_minute: choices that are taken of one user in any minute.
+        imports_per_minute: new choices that are taken of one user from memory blocks in any minute.
         heartbeat_s: pause between the comments that keep an event stream open.
     """
 
@@ -31,4 +32,5 @@ class HttpLimits:
     frames_at_once: int = 2
     longest_wait_s: float = 600.0
     choices_per_minute: int = 600
+    imports_per_minute: int = 1000
     heartbeat_s: float = 15.0

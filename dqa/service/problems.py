@@ -19,6 +19,12 @@ class Unauthorized(DQAError):
     title = "A token is needed"
 
 
+class MalformedHttp(UsageError):
+    status = 400
+    type = "malformed-http"
+    title = "This is no HTTP"
+
+
 class HostRefused(UsageError):
     status = 400
     type = "host-refused"

@@ -97,6 +97,13 @@ class SelectionKept(BaseModel):
     why: list[str] = []
 
 
+class SelectionAnswer(SelectionKept):
+    """A choice as it is kept, and whether it can be learned from as things stand."""
+
+    resolved: bool = Field(description="whether both clips have evaluations here, by one profile")
+    note: str | None = Field(None, description="what is missing; the choice is kept, and counts once it is there")
+
+
 class SelectionPage(BaseModel):
     """Choices in the order they came; ``next`` is the ``after`` of the following page."""
 

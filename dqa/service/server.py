@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import signal
@@ -14,12 +13,12 @@ from types import FrameType
 import structlog
 import uvicorn
 from fastapi import FastAPI
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from dqa.config import Settings
 from dqa.errors import ConfigError, UnavailableError
 from dqa.service import logs
 from dqa.service.app import create_app
+from dqa.service.connections import PatientProtocol
 from dqa.service.guard import is_loopback
 from dqa.service.supervisor import REAL_EVALUATOR
 
@@ -27,13 +26,6 @@ log = structlog.get_logger(__name__)
 
 _GRACE_S = 5
 """How long requests under way may take to end once the service is told to stop."""
-
-
-_MOST_CONNECTIONS = 512
-"""More are answered 503 by uvicorn itself, before open files run out."""
-
-HEAD_S = 15.0
-"""How long a new connection may take to send its first request's headers."""
 
 
 def serve(settings: Settings, *, evaluator: str = REAL_EVALUATOR) -> int:
@@ -66,18 +58,6 @@ def serve(settings: Settings, *, evaluator: str = REAL_EVALUATOR) -> int:
     return 0
 
 
-class PatientProtocol(H11Protocol):
-    """HTTP/1.1, without patience for connections that never say what they want."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self.loop.call_later(HEAD_S, self._give_up)
-
-    def _give_up(self) -> None:
-        if getattr(self, "cycle", None) is None and not self.transport.is_closing():
-            self.transport.close()
-
-
 class Server(uvicorn.Server):
     """uvicorn, which tells when it listens, and lets waiting requests go when it is told to stop."""
 
@@ -93,7 +73,6 @@ class Server(uvicorn.Server):
             proxy_headers=False,
             timeout_graceful_shutdown=_GRACE_S,
             timeout_keep_alive=15,
-            limit_concurrency=_MOST_CONNECTIONS,
             h11_max_incomplete_event_size=65_536,
         )
         super().__init__(config)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import hashlib
 import os
 import time
@@ -16,15 +15,16 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 
 from dqa.clip.container import sniff_bytes
-from dqa.errors import UnavailableError
 from dqa.service.bodies import refuse_announced, too_large
 from dqa.service.limits import HttpLimits
 from dqa.service.multipart import FilePart
 from dqa.service.problems import BodyTimeout
+from dqa.store.disk import writing_files
 from dqa.store.media import MediaShelf
 
 _CHUNK = 1 << 20
 _FORM_OVERHEAD = 65_536
+_WHAT = "the upload"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ async def receive_upload(
     sink = _Sink(await run_in_threadpool(shelf.temporary), max_bytes)
     try:
         form = FilePart.of(request.headers.get("content-type", ""))
-        async for chunk in _paced(request, limits):
+        async for chunk in _paced(request, limits, max_bytes + _FORM_OVERHEAD):
             for data in form.feed(chunk) if form else (chunk,):
                 await sink.write(data)
         name = form.finish() if form else ""
@@ -67,7 +67,8 @@ class _Sink:
     def __init__(self, part: Path, max_bytes: int) -> None:
         self._part = part
         self._max = max_bytes
-        self._file = part.open("xb", buffering=0)
+        with writing_files(_WHAT):
+            self._file = part.open("xb", buffering=0)
         self._hash = hashlib.sha256()
         self._buffer = bytearray()
         self._size = 0
@@ -89,18 +90,14 @@ class _Sink:
         if not self._suffix:  # the first bytes decide: nothing else of a wrong file is ever written
             self._suffix = f".{sniff_bytes(bytes(self._buffer[:4096])).value}"
         self._hash.update(self._buffer)
-        try:
+        with writing_files(_WHAT):
             self._file.write(self._buffer)
-        except OSError as error:
-            raise _disk(error) from None
         self._buffer.clear()
 
     def _close(self) -> None:
         self._flush()
-        try:
+        with writing_files(_WHAT):
             os.fsync(self._file.fileno())
-        except OSError as error:
-            raise _disk(error) from None
         self._file.close()
 
     def discard(self) -> None:
@@ -108,14 +105,11 @@ class _Sink:
         self._part.unlink(missing_ok=True)
 
 
-def _disk(error: OSError) -> UnavailableError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return UnavailableError("the disk is full", fix="free some space in the state folder and try again")
-    return UnavailableError("the upload can't be written", fix="check the state folder and its disk")
+async def _paced(request: Request, limits: HttpLimits, most: int) -> AsyncIterator[bytes]:
+    """The body's chunks, up to ``most`` bytes, whatever they belong to; raises ``BodyTimeout`` when they come slowly.
 
-
-async def _paced(request: Request, limits: HttpLimits) -> AsyncIterator[bytes]:
-    """The body's chunks; raises ``BodyTimeout`` when they come too slowly."""
+    A form's other fields, and what follows its end, are thrown away, and would otherwise be thrown away for ever.
+    """
     began = time.monotonic()
     size = 0
     chunks = request.stream().__aiter__()
@@ -128,6 +122,8 @@ async def _paced(request: Request, limits: HttpLimits) -> AsyncIterator[bytes]:
         except (TimeoutError, ClientDisconnect):
             raise BodyTimeout("the upload stalled", fix="send it again on a better line") from None
         size += len(chunk)
+        if size > most:
+            raise too_large(most - _FORM_OVERHEAD)
         spent = time.monotonic() - began
         if spent > limits.upload_stall_s and size < limits.upload_bytes_per_s * spent:
             raise BodyTimeout("the upload is too slow", fix="send it again on a better line")

@@ -21,6 +21,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from dqa.ids import new_id
+from dqa.store.disk import writing_files
 from dqa.store.engine import explain, translated
 from dqa.store.media import sync_folder
 
@@ -44,16 +45,22 @@ class Notes:
         self._folder = home / "removals"
 
     def write(self, media: Sequence[str], keys: Sequence[str]) -> Note:
-        """Puts a note on the disk, synced."""
+        """Puts a note on the disk, synced; raises ``UnavailableError`` and leaves nothing when the disk is full."""
         note = Note(new_id("rm"), tuple(media), tuple(keys))
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         part = self._path(note.id).with_suffix(".part")
-        with part.open("w", encoding="utf-8") as file:
-            json.dump({"media": note.media, "keys": note.keys}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(self._path(note.id))
-        sync_folder(self._folder)
+        with writing_files("the note of what is to be deleted"):
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            try:
+                with part.open("w", encoding="utf-8") as file:
+                    json.dump({"media": note.media, "keys": note.keys}, file)
+                    file.flush()
+                    os.fsync(file.fileno())
+                part.replace(self._path(note.id))
+                sync_folder(self._folder)
+            except OSError:
+                for left in (part, self._path(note.id)):
+                    left.unlink(missing_ok=True)
+                raise
         return note
 
     def all(self) -> Iterator[Note]:
@@ -93,8 +100,8 @@ def scrub(engine: sa.Engine) -> bool:
 
     SQLite's file is rewritten without its free pages and the write-ahead log emptied; that takes time in proportion
     to what is kept, while which nobody else can write. It is not done when somebody keeps reading or writing longer
-    than ten seconds; try again later then. PostgreSQL's tables are rewritten; its own log and its copies are
-    whoever's who runs it.
+    than ten seconds, or the disk has no room for it; try again later then. PostgreSQL's tables are rewritten; its own
+    log and its copies are whoever's who runs it.
     """
     if engine.dialect.name == "sqlite":
         return _scrub_sqlite(engine)
@@ -118,6 +125,6 @@ def _scrub_sqlite(engine: sa.Engine) -> bool:
             finally:
                 cursor.execute(f"PRAGMA busy_timeout={usual}")
     except sqlite3.OperationalError as error:
-        if "locked" in str(error):
+        if "locked" in str(error) or "disk is full" in str(error):
             return False
         raise explain(str(error)) from error

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from dqa.errors import MediaNotFound
 from dqa.ids import new_id
 from dqa.store import keys, references
+from dqa.store.disk import writing_files
 from dqa.store.engine import reading, writing
 from dqa.store.keys import IdempotencyKey
 from dqa.store.tables import evaluations, generations, jobs, media
@@ -45,8 +46,9 @@ class MediaShelf:
         self.folder = folder
 
     def temporary(self) -> Path:
-        """A new name in the folder for an upload under way."""
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        """A new name in the folder for an upload under way; raises ``UnavailableError`` when the disk is full."""
+        with writing_files("the folder of uploads"):
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return self.folder / f"{new_id('up')}.part"
 
     def add(
@@ -56,9 +58,10 @@ class MediaShelf:
 
         Raises:
             Conflict: the key came with another content before.
+            UnavailableError: the disk is full, or can't be written.
         """
         size = part.stat().st_size
-        with writing(self._engine) as connection:
+        with writing_files("the upload"), writing(self._engine) as connection:
             keys.recall(connection, key)
             row = connection.execute(sa.select(media).where(media.c.sha256 == sha256)).first()
             if row is not None:

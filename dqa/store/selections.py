@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, get_args
@@ -23,6 +23,8 @@ Source = Literal["http", "cli", "block", "file"]
 
 
 _MINUTE_S = 60.0
+_AT_ONCE = 400
+"""Names in one query: SQLite takes a limited number of parameters."""
 
 
 class TooManyChoices(Busy):
@@ -64,6 +66,23 @@ class Selection:
     left: Literal["a", "b"] | None = None
     why: tuple[str, ...] = ()
     received: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """What came of many choices.
+
+    Attributes:
+        known: those of these tests that were kept before, by test_id, as they are kept.
+        new: how many were kept now, the first of them.
+        left: the new ones that were too many.
+        retry_after_s: when there is room for some of them.
+    """
+
+    known: Mapping[str, Selection]
+    new: int
+    left: tuple[Selection, ...]
+    retry_after_s: int
 
 
 class Selections:
@@ -110,6 +129,22 @@ class Selections:
                     done.append(error)
         return done
 
+    def take(self, user: str, many: Sequence[Selection], most: int) -> Intake:
+        """Keeps what is new of a block's choices, in one transaction, up to ``most`` of the user's in any minute.
+
+        Args:
+            user: whose choices they all are.
+            many: the choices, each test once, with source ``block``.
+            most: counted in the database, so that several services agree.
+        """
+        with writing(self._engine) as connection:
+            known = _known(connection, user, [one.test_id for one in many])
+            new = [one for one in many if one.test_id not in known]
+            room, wait = _room(connection, user, most) if new else (0, 0)
+            if taken := new[:room]:
+                connection.execute(selections.insert(), [_values(one) for one in taken])
+        return Intake(known, len(taken), tuple(new[room:]), wait)
+
     def page(self, user: str | None, limit: int, after: int = 0) -> list[Selection]:
         """Choices in the order they came, of one user or all, after a ``seq``."""
         query = sa.select(selections).where(selections.c.seq > after).order_by(selections.c.seq).limit(limit)
@@ -151,12 +186,35 @@ def _keep(connection: sa.Connection, selection: Selection, per_minute: int | Non
     return kept, False
 
 
-def _insert(connection: sa.Connection, selection: Selection) -> Selection:
+def _known(connection: sa.Connection, user: str, test_ids: Sequence[str]) -> dict[str, Selection]:
+    """The choices kept under these names."""
+    found: list[Selection] = []
+    for at in range(0, len(test_ids), _AT_ONCE):
+        part = test_ids[at : at + _AT_ONCE]
+        query = sa.select(selections).where(selections.c.user == user, selections.c.test_id.in_(part))
+        found += read(connection, query)
+    return {one.test_id: one for one in found}
+
+
+def _room(connection: sa.Connection, user: str, most: int) -> tuple[int, int]:
+    """How many choices of blocks may still be taken within this minute, and in how many seconds there are more."""
+    now, chosen = time.time(), selections.c
+    lately = (chosen.user == user, chosen.source == "block", chosen.received > now - _MINUTE_S)
+    query = sa.select(sa.func.count(), sa.func.min(chosen.received)).where(*lately)
+    came, first = connection.execute(query).one()
+    return max(0, most - came), max(1, math.ceil((first or now) + _MINUTE_S - now))
+
+
+def _values(selection: Selection) -> dict[str, Any]:
     created = selection.created or datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     columns = ("user", "test_id", "a", "b", "chosen", "source")
     values = {name: getattr(selection, name) for name in columns}
-    values |= {"left_side": selection.left, "why": json.dumps(selection.why), "received": time.time()}
-    connection.execute(selections.insert().values(**values, created=created))
+    more = {"left_side": selection.left, "why": json.dumps(selection.why), "received": time.time()}
+    return {**values, **more, "created": created}
+
+
+def _insert(connection: sa.Connection, selection: Selection) -> Selection:
+    connection.execute(selections.insert().values(**_values(selection)))
     kept = _find(connection, selection.user, selection.test_id)
     if kept is None:
         raise LookupError("a row that was just written")

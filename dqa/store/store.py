@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,14 @@ from dqa.store.asking import Asking
 from dqa.store.engine import create, reading, writing
 from dqa.store.generations import Generations
 from dqa.store.jobs import ENDED, Jobs
+from dqa.store.keys import Answered
 from dqa.store.media import MediaShelf
 from dqa.store.migrate import migrate
 from dqa.store.refinements import Refinements
 from dqa.store.selections import Selections
 from dqa.store.styles import Styles
 from dqa.store.summaries import Wanted
-from dqa.store.tables import jobs, media, media_locations
+from dqa.store.tables import evaluations, jobs, media, media_locations
 from dqa.store.trainings import Trainings
 from dqa.store.tuner import KEPT, Tuner
 from dqa.store.users import Users
@@ -39,6 +41,7 @@ class Store:
         tuner: what was learned from them.
         asking: what to ask a user next, and what they would choose.
         styles: what users say they like and dislike.
+        answered: keyed requests that made nothing of their own.
         trainings: of language-model adapters on those choices.
         users: everything kept of one user, to give out or to delete.
     Every method raises :class:`~dqa.errors.UnavailableError` when the database fails.
@@ -54,6 +57,7 @@ class Store:
         self.tuner = Tuner(engine, taste_versions)
         self.asking = Asking(engine, self.tuner)
         self.styles = Styles(engine)
+        self.answered = Answered(engine)
         self.trainings = Trainings(engine)
         self.users = Users(engine, home, self.media)
 
@@ -156,6 +160,12 @@ class Store:
         if found is None:
             raise RecordNotFound("there is no evaluation with that id", fix="check the id")
         return found
+
+    def profiles_of(self, record_ids: Collection[str]) -> dict[str, str]:
+        """The profiles that judged these records, of those that are there."""
+        query = sa.select(evaluations.c.id, evaluations.c.profile).where(evaluations.c.id.in_(record_ids))
+        with reading(self._engine) as connection:
+            return {row.id: row.profile for row in connection.execute(query)}
 
     def find_media(self, sha256: str) -> Path | None:
         """A file with that content: an upload, or where one was last seen; None when there is none (any more)."""

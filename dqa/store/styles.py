@@ -6,13 +6,18 @@ import sqlalchemy as sa
 import structlog
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from dqa.store import keys
 from dqa.store.engine import reading, writing
 from dqa.store.heads import now
+from dqa.store.keys import IdempotencyKey
 from dqa.store.tables import user_styles
 from dqa.taste.style import NO_STYLE, Style
 from dqa.taste.wishes import MOST_PHRASES
 
 log = structlog.get_logger(__name__)
+
+CHANGED = " changed"
+"""Ends what a key remembers of words that were new."""
 
 
 class Said(BaseModel):
@@ -47,17 +52,38 @@ class Styles:
         with reading(self._engine) as connection:
             return read(connection, user)
 
-    def put(self, user: str, *, own: Style | None = None, block: Style | None = None) -> tuple[Said, bool]:
+    def put(
+        self,
+        user: str,
+        *,
+        own: Style | None = None,
+        block: Style | None = None,
+        key: IdempotencyKey | None = None,
+        told: str = "",
+    ) -> tuple[Said, bool]:
         """Replaces the user's own words, those of the block, or both; what is None stays.
+
+        Args:
+            user: whose.
+            own: the user's words.
+            block: the block's.
+            key: the same key again changes nothing more.
+            told: what the key remembers, with :data:`CHANGED` behind it if this changed anything.
 
         Returns:
             what is kept now, and whether that changed anything.
+
+        Raises:
+            Conflict: the key came with another content before.
         """
         with writing(self._engine) as connection:
             before = read(connection, user)
+            if keys.recall(connection, key) is not None:
+                return before, False
             after = Said(own=before.own if own is None else own, block=before.block if block is None else block)
             if after != before:
                 _keep(connection, user, after)
+            keys.remember(connection, key, f"{keys.mark(user)} {told}{CHANGED if after != before else ''}")
         return after, after != before
 
 

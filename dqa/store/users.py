@@ -14,7 +14,7 @@ from pydantic import JsonValue
 
 from dqa.errors import Conflict
 from dqa.ids import user_key
-from dqa.store import dossier, erase, references
+from dqa.store import dossier, erase, keys, references
 from dqa.store.engine import writing
 from dqa.store.erase import Note, Notes
 from dqa.store.media import MediaShelf
@@ -107,10 +107,10 @@ class Users:
         with writing(self._engine) as connection:
             _refuse_while_running(connection, user, is_gone)
             counts, uploads = self._delete_rows(connection, user)
-            keys = [user_key(user)] if self._folders(user_key(user)) else []
-            changed = bool(keys) or any(counts.values())
+            folders = [user_key(user)] if self._folders(user_key(user)) else []
+            changed = bool(folders) or any(counts.values())
             # On the disk before the transaction ends: from here on, whatever dies, somebody finishes.
-            note = self._notes.write(uploads, keys) if changed else None
+            note = self._notes.write(uploads, folders) if changed else None
         if note is None:
             return Removed(user, counts, (), scrubbed=True)
         files = self._remove_files(note)
@@ -206,7 +206,9 @@ def _keys_of(user: str) -> sa.ColumnElement[bool]:
     orphaned = of_jobs & made.not_in(sa.select(jobs.c.id)) & made.not_in(sa.select(evaluations.c.id))
     named = idempotency.c.key.contains(user, autoescape=True)
     own = (sa.select(table.c.id).where(table.c.user == user) for table in (refinements, generations))
-    return sa.or_(made.in_(asked), made.in_(judged), of_choices, orphaned, named, *(made.in_(ids) for ids in own))
+    marked = made.startswith(keys.mark(user))
+    by_id = (made.in_(ids) for ids in own)
+    return sa.or_(made.in_(asked), made.in_(judged), of_choices, orphaned, named, marked, *by_id)
 
 
 def _hashes(connection: sa.Connection, user: str) -> set[str]:

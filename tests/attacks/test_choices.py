@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
+from dqa.agenthost.selections import read_selections
 from dqa.config import Settings
 from dqa.record import Axis, ChannelResult, Dimension, EvaluationRecord
+from dqa.service.imports import import_choices
 from dqa.service.limits import HttpLimits
 from dqa.store import Store
 from dqa.store.engine import writing
@@ -206,6 +208,66 @@ def test_a_flood_is_told_to_come_back_later_and_others_go_on(service: RunningSer
     found = service.client.get("/v1/selections?user=flood&limit=1000").json()["items"]
     assert len(found) == limit
     wait_until(lambda: service.client.get("/healthz").status_code == 200, 60)
+
+
+def block_of(count: int, prefix: str = "t") -> str:
+    return json.dumps(
+        {"USER_SELECTIONS": [{"test_id": f"{prefix}{n}", "chosen": "ev_s0", "rejected": "ev_r0"} for n in range(count)]}
+    )
+
+
+def test_an_import_is_no_way_round_the_cap(service: RunningService) -> None:
+    most = HttpLimits().imports_per_minute
+    assert most == 1000
+
+    def imported(count: int, user: str = "importer") -> Any:
+        body = {"block": block_of(count), "user": user}
+        return service.client.post("/v1/selections/import", json=body)
+
+    began = time.monotonic()
+    first = imported(12_000)
+    assert time.monotonic() - began < 20
+    assert (first.status_code, first.json()["imported"], first.json()["already_known"]) == (200, most, 0)
+    (problem,) = first.json()["problems"]
+    assert problem["error"].startswith("11000 new choices were not taken")
+    assert problem["entry"].startswith("t1000, t1001, ")
+    assert "send the block again in" in problem["fix"]
+    again = imported(12_000)
+    assert (again.status_code, again.json()["type"]) == (429, "urn:dqa:problem:too-many-choices")
+    assert 1 <= int(again.headers["retry-after"]) <= 60
+    known = imported(900)
+    assert (known.status_code, known.json()["already_known"]) == (200, 900), "what is known is no flood"
+    assert imported(3, "another").json()["imported"] == 3
+    assert vote(service, "importer", "a vote").status_code == 201
+
+
+def test_an_import_goes_on_where_it_stopped(store: Store) -> None:
+    choices = read_selections(block_of(25)).selections
+    assert import_choices(store, "mira", choices, 10).imported == 10
+    full = import_choices(store, "mira", choices, 10)
+    assert (full.imported, full.already_known, full.left) == (0, 10, 15)
+    with writing(engine_of(store)) as connection:  # a minute later
+        connection.execute(selections.update().values(received=time.time() - 61))
+    after = import_choices(store, "mira", choices, 10)
+    assert (after.imported, after.already_known, after.left) == (10, 10, 5)
+    assert [kept.test_id for kept in store.selections.page("mira", 100)] == [f"t{n}" for n in range(20)]
+
+
+def test_one_unfit_name_keeps_no_other_choice_out(store: Store) -> None:
+    entries = [{"test_id": name, "chosen": "v1", "rejected": "v2"} for name in ("ok", "x" * 201, "\ud800", "a\x00b")]
+    choices = read_selections(json.dumps({"USER_SELECTIONS": entries})).selections
+    done = import_choices(store, "mira", choices)
+    assert (done.imported, len(done.problems)) == (1, len(choices) - 1)
+    json.dumps([problem.model_dump() for problem in done.problems]).encode()
+
+
+def test_a_vote_on_a_clip_that_is_not_here_is_kept_and_says_so(service: RunningService) -> None:
+    assert vote(service, "noter", "t1").json()["resolved"] is True
+    body = {"test_id": "t2", "a": "ev_s0", "b": "ev_nowhere", "chosen": "a", "user": "noter"}
+    for status in (201, 200):
+        told = service.client.post("/v1/selections", json=body)
+        assert (told.status_code, told.json()["resolved"]) == (status, False)
+        assert told.json()["note"].startswith("there is no evaluation here with the id in b;")
 
 
 def test_replays_with_and_without_a_key_make_nothing_new(service: RunningService) -> None:

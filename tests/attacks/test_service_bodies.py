@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import socket
 import threading
@@ -161,6 +162,20 @@ def test_an_upload_that_breaks_off_leaves_nothing(service: RunningService) -> No
     time.sleep(0.5)
     assert not list((service.home / "media").glob("*.part"))
     assert service.client.get("/healthz").status_code == 200
+
+
+OTHER_FIELD = b'--x\r\nContent-Disposition: form-data; name="other"\r\n\r\n'
+THE_FILE = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.mp4"\r\n\r\n%b\r\n--x--\r\n'
+
+
+@pytest.mark.parametrize("head", [OTHER_FIELD, THE_FILE % CLIP.read_bytes()], ids=["another field", "behind the end"])
+def test_what_is_no_file_counts_as_well(service: RunningService, head: bytes) -> None:
+    """Chunked, so that no length is announced; the service takes 2 MB."""
+    body = itertools.chain([head], itertools.repeat(b"x" * 500_000, 80))
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    answer = service.client.post("/v1/media", content=body, headers=headers)
+    assert (answer.status_code, answer.json()["type"]) == (413, "urn:dqa:problem:body-too-large")
+    assert not list((service.home / "media").glob("*.part"))
 
 
 def test_a_million_form_fields_are_refused_early(service: RunningService) -> None:

@@ -90,6 +90,8 @@ def test_its_own_names_are_served(guarded: RunningService, host: str) -> None:
         {"Sec-Fetch-Site": "cross-site"},
         {"Sec-Fetch-Site": "same-site"},
         {"Origin": "file://"},
+        {"Origin": "http://["},
+        {"Origin": "http://[x]:1"},
     ],
 )
 def test_other_sites_change_nothing(guarded: RunningService, headers: dict[str, str]) -> None:
@@ -100,6 +102,11 @@ def test_other_sites_change_nothing(guarded: RunningService, headers: dict[str, 
         guarded.client.delete("/v1/evaluations/ev_01m806z1ygabx0kv8qp1zw0y62", headers=headers),
     ):
         assert (answer.status_code, answer.json()["type"]) == (403, "urn:dqa:problem:origin-refused")
+
+
+def test_a_malformed_origin_is_refused_without_a_token_too(stranger: httpx.Client) -> None:
+    answer = stranger.post("/login", data={"token": CANARY}, headers={"Origin": "http://["})
+    assert (answer.status_code, answer.json()["type"]) == (403, "urn:dqa:problem:origin-refused")
 
 
 def test_its_own_pages_may(guarded: RunningService) -> None:

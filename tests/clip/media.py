@@ -97,13 +97,12 @@ def animation(path: Path, count: int = 6, duration_ms: int | list[int] = 80) -> 
     return path
 
 
-def png_that_claims(width: int, height: int) -> bytes:
-    """A few bytes of PNG whose header promises a picture of that size."""
+def png_that_claims(width: int, height: int, data: bytes | None = None) -> bytes:
+    """A few bytes of PNG whose header promises a picture of that size; ``data`` stands where its pixels should."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
-    )
+    pixels = zlib.compress(bytes(1000)) if data is None else data
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")

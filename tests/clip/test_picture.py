@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -160,6 +161,13 @@ def test_a_truncated_still_is_undecodable(name: str, tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(data[: int(len(data) * share)])
         with pytest.raises(Undecodable):
             read(tmp_path / name)
+
+
+@pytest.mark.parametrize("data", [b"garbage", b"", b"\xff" * 200, zlib.compress(bytes(1000))[:8]])
+def test_a_png_of_garbage_is_undecodable_and_not_a_blank_picture(data: bytes, tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(png_that_claims(96, 64, data))
+    with pytest.raises(Undecodable):
+        read(tmp_path / "a.png")
 
 
 @pytest.mark.parametrize(("width", "height"), [(20_000, 20_000), (60_000, 60_000), (2**31 - 1, 2**31 - 1), (10**6, 17)])

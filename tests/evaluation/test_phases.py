@@ -83,6 +83,18 @@ def test_a_round_goes_through_a_phase_before_the_next_loads(seen: dict[str, Obse
     assert [name for name, _ in asked[: 3 * len(first)]] == [*first] * 3
 
 
+@pytest.mark.parametrize(("lost", "told"), [(0, []), (1, ["1 of its packets was"]), (7, ["7 of its packets were"])])
+def test_a_damaged_file_is_named_in_the_notes(
+    lost: int, told: list[str], seen: dict[str, Observation], tmp_path: Path
+) -> None:
+    whole = seen["0.mp4"]
+    seen["0.mp4"] = replace(whole, media=whole.media.model_copy(update={"corrupt_packets": lost}))
+    notes = bits(evaluator(tmp_path, 24).run(Path("0.mp4"), "a wolf"))["notes"]
+    assert [note for note in notes if "damaged" in note] == [
+        f"the file is damaged: {words} lost or corrupt; what could be decoded was judged" for words in told
+    ]
+
+
 def test_resident_models_take_clips_one_by_one(seen: dict[str, Observation], tmp_path: Path) -> None:
     grader = evaluator(tmp_path, 24)
     assert grader.plan.mode == "resident"

@@ -85,3 +85,49 @@ def test_no_request_makes_it_fail_or_answer_what_is_not_documented(
         except Unsatisfiable:
             assert mode is GenerationMode.NEGATIVE, "nothing can be wrong where any text is allowed, or nothing taken"
     assert attacked >= (13 if mode is GenerationMode.POSITIVE else 6)
+
+
+def test_head_is_get_without_the_body_on_every_address(service: RunningService, media: str) -> None:
+    done = service.ask(media, "a wolf", wait=True).json()["id"]
+    names = {"media_id": media, "evaluation_id": done, "n": "0", "user": "default"}
+    asked = 0
+    for path, methods in service.client.get("/openapi.json").json()["paths"].items():
+        assert "head" not in methods, "described once, as GET"
+        wanted = set(re.findall(r"{(\w+)}", path))
+        if "get" not in methods or not wanted <= set(names):
+            continue
+        address = path.format(**names)
+        head, get = service.client.head(address), service.client.get(address)
+        assert (head.status_code, head.content) == (get.status_code, b""), address
+        assert head.headers["content-type"] == get.headers["content-type"]
+        # Addresses whose answer is another each time: measurements, and the id of a test.
+        if address not in ("/metrics", "/v1/pairs/next") and "content-length" in get.headers:
+            assert head.headers["content-length"] == get.headers["content-length"], address
+        asked += 1
+    assert asked >= 15
+    for page in ("/choose", "/taste", "/evaluations", "/refinements"):
+        assert service.client.head(page).status_code == 200, page
+
+
+def test_head_of_a_stream_does_not_wait_for_its_end(service: RunningService, media: str) -> None:
+    name = service.ask(media, "a wolf hang:5").json()["id"]
+    answer = service.client.head(f"/v1/evaluations/{name}/events", timeout=3)
+    assert (answer.status_code, answer.headers["content-type"].partition(";")[0]) == (200, "text/event-stream")
+    service.client.delete(f"/v1/evaluations/{name}")
+    service.ended(name)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "known"),
+    [
+        ("PUT", "/v1/evaluations", "GET, HEAD, POST"),
+        ("HEAD", "/v1/media", "POST"),
+        ("PATCH", "/v1/users/mira/style", "GET, HEAD, POST, PUT, DELETE"),
+        ("DELETE", "/healthz", "GET, HEAD"),
+    ],
+)
+def test_a_method_that_is_not_known_is_told_those_that_are(
+    service: RunningService, method: str, path: str, known: str
+) -> None:
+    answer = service.client.request(method, path)
+    assert (answer.status_code, answer.headers["allow"]) == (405, known)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from pathlib import Path
 
 import httpx
 import pytest
 
+from dqa.config import Settings
 from dqa.errors import UnavailableError
 from dqa.service import uploads
+from dqa.service.app import create_app
+from dqa.store import Store
 from tests.service.running import CLIP, RunningService, running
 
 
@@ -118,6 +122,48 @@ def test_a_disk_that_fills_during_an_upload_is_one_clear_sentence(tmp_path: Path
         asyncio.run(sink.write(CLIP.read_bytes() + bytes(2**20)))
     sink.discard()
     assert not (tmp_path / "up.part").exists()
+
+
+@pytest.mark.parametrize("step", ["mkdir", "open", "replace"])
+def test_a_disk_without_room_for_another_file_is_the_same_sentence(
+    step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store.open(Settings(home=tmp_path))
+    part = store.media.temporary()
+    part.write_bytes(b"x")
+    take = {
+        "mkdir": store.media.temporary,
+        "open": lambda: uploads._Sink(tmp_path / "up.part", 10**9),
+        "replace": lambda: store.media.add(part, "0" * 64, ".mp4", "a.mp4"),
+    }
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, step, full)
+        with pytest.raises(UnavailableError, match="the disk is full"):
+            take[step]()
+    store.close()
+
+
+def test_a_full_disk_is_named_wherever_it_shows(tmp_path: Path) -> None:
+    failing: list[OSError] = [OSError(errno.ENOSPC, "No space left on device", "/secret"), FileNotFoundError("/secret")]
+    app = create_app(Settings(home=tmp_path))
+
+    @app.get("/full")
+    def full() -> None:
+        raise failing.pop(0)
+
+    async def ask() -> list[httpx.Response]:
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            return [await client.get("/full") for _ in range(2)]
+
+    room, gone = asyncio.run(ask())
+    assert (room.status_code, room.json()["detail"].partition(";")[0]) == (503, "the disk is full")
+    assert gone.status_code == 500, "anything else is a fault of ours"
+    assert "secret" not in room.text + gone.text
 
 
 def test_a_quiet_stream_is_kept_open(tmp_path: Path) -> None:

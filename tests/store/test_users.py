@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import multiprocessing
 import os
 import random
 import signal
+import sqlite3
 import time
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ import pytest
 import sqlalchemy as sa
 
 from dqa.config import Settings
-from dqa.errors import Conflict
+from dqa.errors import Conflict, UnavailableError
 from dqa.ids import user_key
 from dqa.store import NewJob, Store, erase
 from dqa.store import tables as t
@@ -213,6 +215,38 @@ def test_a_deletion_that_is_killed_is_finished_later(
     assert files_with(settings.home, canary("noor")) == []
     assert store.users.sweep() == 0
     store.close()
+
+
+def test_a_full_disk_keeps_a_user_whole_and_says_so(
+    store: Store, settings: Settings, users: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = rows_of(store, "mira")
+
+    def full(_handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("dqa.store.erase.os.fsync", full)
+        with pytest.raises(UnavailableError, match="the disk is full"):
+            store.users.delete("mira")
+    assert rows_of(store, "mira") == before
+    assert list((settings.home / "removals").iterdir()) == []
+    assert sum(store.users.delete("mira").counts.values()) > 0
+
+
+def test_a_disk_too_full_to_rewrite_the_database_delays_the_scrubbing_only(
+    store: Store, users: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if engine_of(store).dialect.name != "sqlite":
+        pytest.skip("PostgreSQL's disk is its own")
+    with monkeypatch.context() as patched:
+        patched.setattr(erase, "closing", _without_room)
+        assert not store.users.delete("mira").scrubbed
+    assert store.users.sweep() == 1, "the note is there"
+
+
+def _without_room(_connection: object) -> object:
+    raise sqlite3.OperationalError("database or disk is full")
 
 
 def test_a_note_that_was_tampered_with_reaches_nothing_else(store: Store, settings: Settings) -> None:

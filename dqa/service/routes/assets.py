@@ -14,7 +14,6 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/assets/{name}")
-@router.head("/assets/{name}")
 async def asset(
     name: str, seen: Annotated[str | None, Header(alias="If-None-Match", max_length=1000)] = None
 ) -> Response:

@@ -73,11 +73,6 @@ async def media(
     return _answer(opened, asked if if_range in (None, tag) else None, headers)
 
 
-@router.head("/{evaluation_id}/media", include_in_schema=False)
-async def media_head(evaluation_id: str, service: ServiceDep) -> Response:
-    return await media(evaluation_id, service)
-
-
 def _answer(opened: _Opened, asked: str | None, headers: dict[str, str]) -> Response:
     try:
         part = parse_range(asked, opened.size)

@@ -16,6 +16,7 @@ from dqa.record import EvaluationRecord
 from dqa.service import answers
 from dqa.service.context import KeyHeader, Service, ServiceDep
 from dqa.service.found import find_media
+from dqa.service.keyed import keyed
 from dqa.service.problems import EVERYWHERE, InvalidRequest, NoPair, documented
 from dqa.taste.ask import Pair
 
@@ -120,11 +121,12 @@ def next_pair(
     "/block",
     summary="Announce a test of two clips in the text of an ab_testing block",
     response_model=TestBlock,
-    responses=documented(404, 408, 413, 415),
+    responses=documented(404, 408, 409, 413, 415),
 )
 def announce(asked: TestRequest, service: ServiceDep, key: KeyHeader = None) -> TestBlock:
     """Stores nothing: the caller writes the text. Keys that are not the test's, comments, order and form stay."""
-    del key
+    user = service.settings.user
+    service.store.answered.remember(keyed(key, "pairs-block", asked, user), user)
     pair = _named(service, asked.a, asked.b, asked.test_id)
     one, other = (service.store.get_record(evaluation) for evaluation in (asked.a, asked.b))
     test: dict[str, JsonValue] = {

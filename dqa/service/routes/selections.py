@@ -7,10 +7,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import JSONResponse, Response
 
-from dqa.service.context import KeyHeader, ServiceDep
+from dqa.service.context import KeyHeader, Service, ServiceDep
 from dqa.service.keyed import keyed
 from dqa.service.problems import EVERYWHERE, documented, problem_of, respond
-from dqa.service.schemas import SelectionKept, SelectionPage, SelectionRequest
+from dqa.service.schemas import SelectionAnswer, SelectionKept, SelectionPage, SelectionRequest
 from dqa.store.selections import Selection, TooManyChoices
 
 router = APIRouter(prefix="/v1/selections", tags=["choices"], responses=EVERYWHERE)
@@ -20,14 +20,15 @@ router = APIRouter(prefix="/v1/selections", tags=["choices"], responses=EVERYWHE
     "",
     status_code=201,
     summary="Record a choice",
-    response_model=SelectionKept,
+    response_model=SelectionAnswer,
     responses={
-        200: {"model": SelectionKept, "description": "It was recorded before"},
+        200: {"model": SelectionAnswer, "description": "It was recorded before"},
         **documented(408, 409, 413, 415, 429),
     },
 )
 def select(asked: SelectionRequest, service: ServiceDep, key: KeyHeader = None) -> Response:
-    """The ``test_id`` makes it idempotent: the same choice again is answered with the first one."""
+    """The ``test_id`` makes it idempotent: the same choice again is answered with the first one. A choice between clips
+    that have no evaluation here (yet) is kept, and ``note`` says so."""
     user = asked.user or service.settings.user
     selection = Selection(
         user, asked.test_id, asked.a, asked.b, asked.chosen, left=asked.left, why=tuple(dict.fromkeys(asked.why))
@@ -38,7 +39,9 @@ def select(asked: SelectionRequest, service: ServiceDep, key: KeyHeader = None) 
         )
     except TooManyChoices as error:
         return respond(problem_of(error), {"Retry-After": str(error.retry_after_s)})
-    return JSONResponse(_body(kept).model_dump(), 201 if new else 200)
+    note = _note(service, kept)
+    answer = SelectionAnswer(**_body(kept).model_dump(), resolved=note is None, note=note)
+    return JSONResponse(answer.model_dump(), 201 if new else 200)
 
 
 @router.get("", summary="List choices in the order they came", response_model=SelectionPage)
@@ -58,3 +61,15 @@ def _body(selection: Selection) -> SelectionKept:
     return SelectionKept.model_validate(
         {**{name: getattr(selection, name) for name in names}, "why": list(selection.why)}
     )
+
+
+def _note(service: Service, kept: Selection) -> str | None:
+    """Why nothing can be learned from a choice as things stand; None where it can."""
+    profiles = service.store.profiles_of((kept.a, kept.b))
+    unknown = [side for side in ("a", "b") if getattr(kept, side) not in profiles]
+    if unknown:
+        which = " and ".join(unknown)
+        return f"there is no evaluation here with the id in {which}; the choice counts once there is"
+    if profiles[kept.a] != profiles[kept.b]:
+        return "the clips were judged by different profiles, which are never compared; the choice is not learned from"
+    return None

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from dqa.agenthost.user_style import read_style
 from dqa.service.context import KeyHeader, ServiceDep
+from dqa.service.keyed import keyed
 from dqa.service.problems import EVERYWHERE, documented
 from dqa.service.routes.users import UserPath
 from dqa.store.styles import Said
@@ -76,12 +77,13 @@ def write(user: UserPath, asked: StyleRequest, service: ServiceDep) -> UserStyle
     "/{user:path}/style",
     summary="Read a user_style block",
     response_model=UserStyle,
-    responses=documented(408, 413, 415),
+    responses=documented(408, 409, 413, 415),
 )
 def read_block(user: UserPath, asked: BlockRequest, service: ServiceDep, key: KeyHeader = None) -> UserStyle:
-    """Replaces what the block said before; the user's own words stay. The same block again changes nothing."""
-    del key
-    return _body(user, service.store.styles.put(user, block=read_style(asked.block))[0])
+    """Replaces what the block said before; the user's own words stay. The same block again changes nothing; a repeated
+    ``Idempotency-Key`` tells how it stands."""
+    known_by = keyed(key, "style", asked, user)
+    return _body(user, service.store.styles.put(user, block=read_style(asked.block), key=known_by)[0])
 
 
 def _body(user: str, said: Said) -> UserStyle:
