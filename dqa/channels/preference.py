@@ -14,9 +14,10 @@ from dqa.prompt.parse import Prompt
 from dqa.record import ChannelResult, Evidence, ModelIdentity
 from dqa.taste import naming
 from dqa.taste.bradley_terry import Posterior
+from dqa.taste.enough import learning, more_choices
 from dqa.taste.explain import Push, pushes
 from dqa.taste.features import FEATURES_VERSION, INDEX, Judged, Vector, features
-from dqa.taste.taste import KNOWN_ENOUGH, Taste
+from dqa.taste.taste import Taste
 
 _NAMED = 3
 """How many things the explanation names on each side."""
@@ -66,11 +67,11 @@ class TastePreference:
         raw = _facts(taste) | {"known_share": known}
         if taste.adapter is not None:
             raw |= {"adapter": taste.adapter, "reward": reward}
-        if known < KNOWN_ENOUGH:
-            more = _more(taste.choices, known)
+        more = more_choices(known, taste.pairs)
+        if more:
             return ChannelResult(
                 status="abstained",
-                reason=f"Learning: about {more} more choices until it can judge a clip like this{silent}.",
+                reason=f"Learning: {learning(more)} until it can judge a clip like this{silent}.",
                 model=self.model,
                 raw=raw | {"more_choices": more},
             )
@@ -153,14 +154,3 @@ def _words(push: Push, offset: Vector) -> str:
 
 def _chance(margin: float) -> float:
     return 0.5 * (1 + math.tanh(margin / 2))
-
-
-def _more(choices: int, known: float) -> int:
-    """How many more choices until ``known`` reaches :data:`KNOWN_ENOUGH`, each telling as much as those so far.
-
-    The variance ratio after n choices is ``1 / (1 + n i)``.
-    """
-    if known <= 0:
-        return max(1, choices)
-    each = (1 / (1 - known) - 1) / choices
-    return max(1, math.ceil((1 / (1 - KNOWN_ENOUGH) - 1) / each) - choices)

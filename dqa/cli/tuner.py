@@ -123,7 +123,7 @@ def predict(
         emit_json(prediction.model_dump(mode="json"))
         return 0
     low, high = prediction.interval
-    unsure = " (learning: mostly the prior)" if prediction.abstained else ""
+    unsure = tuner_words.unsure(prediction)
     emit(f"A is chosen with a chance of {prediction.p_a:.0%}, 90 % interval {low:.0%} to {high:.0%}{unsure}")
     for reason in prediction.because:
         emit(f"  {one_line(reason)}")

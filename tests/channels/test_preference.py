@@ -83,6 +83,20 @@ def test_after_a_few_choices_it_is_learning_and_says_how_many_more() -> None:
     assert result.raw["choices_seen"] == 2
 
 
+@pytest.mark.parametrize("n", [1, 2, 40])
+def test_choices_on_one_pair_do_not_make_it_speak_of_that_pair(n: int) -> None:
+    good, bad = (features(Judged(results(x), "p")) for x in (0.9, 0.2))
+    known = learn([Choice(good, bad, "a", clips=("good", "bad"))] * n, version=7)
+    assert known.posterior().known_share(known.offset(good)) > 0
+    result = judge(0.9, known)
+    assert (result.status, result.score) == ("abstained", None)
+    assert result.raw["more_choices"] == 35 - n if n == 0 else cast("int", result.raw["more_choices"]) >= 19
+    other = judge(0.9, taste(19))
+    assert other.status == "abstained"
+    assert "Learning: about 1 more choice until" in other.reason
+    assert judge(0.9, taste(20)).status == "ok"
+
+
 def test_after_enough_choices_it_gives_a_chance_and_its_reasons() -> None:
     good, bad = judge(0.95, taste(80)), judge(0.1, taste(80))
     assert good.score is not None

@@ -131,7 +131,7 @@ async function deliver(choice, asShown) {
   const expected = get("/v1/tuner/predictions", { a: left.id, b: right.id, user: viewer.user }).catch(() => null);
   const prediction = await expected;
   tell(letter, prediction);
-  await learn(prediction?.abstained ?? false);
+  await learn(prediction);
 }
 
 function tell(letter, prediction) {
@@ -147,10 +147,10 @@ function tell(letter, prediction) {
 }
 
 /** In the background: a failure is no reason to stop choosing, since the choice itself is kept. */
-async function learn(abstained) {
+async function learn(prediction) {
   const about = pair;
   const words = await send("/v1/tuner/steps", { user: viewer.user }).then(
-    (step) => progress(step.choices_seen, abstained),
+    (step) => progress(step.choices_seen, prediction),
     (error) => `Your choice is kept. It will be learned from later: ${error.message}`,
   );
   // Who has gone on already has the next pair: fetched now, that very pair would come a second time.
