@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from dqa.agenthost.selections import Problem
 from dqa.agenthost.selections import Selection as Choice
-from dqa.errors import Conflict
+from dqa.errors import Conflict, UsageError
 from dqa.store import Store
 from dqa.store.names import Names
 from dqa.store.selections import Selection
@@ -47,7 +47,12 @@ def _add(store: Store, user: str, choice: Choice, names: Names, done: Import) ->
     if a == b:  # two names of one clip
         a, b = choice.a, choice.b
     try:
-        _, fresh = store.selections.add(Selection(user, choice.test_id, a, b, choice.chosen, source="block"))
+        _, fresh = store.selections.add(
+            Selection(user, choice.test_id, a, b, choice.chosen, "block", choice.timestamp or "")
+        )
+    except UsageError as error:
+        done.problems.append(Problem(index=-1, error=f"test {choice.test_id}: {error.what}", fix=error.fix))
+        return
     except Conflict:  # another import was quicker
         fresh = False
     done.imported += fresh
