@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import ClassVar
 
 from pydantic import JsonValue
@@ -13,7 +12,7 @@ from dqa.models.pool import ModelPool
 from dqa.prompt.parse import Prompt
 from dqa.record import ChannelResult, Evidence, ModelIdentity
 from dqa.taste import naming
-from dqa.taste.bradley_terry import Posterior
+from dqa.taste.bradley_terry import Posterior, chance_of, interval_of
 from dqa.taste.enough import learning, more_choices
 from dqa.taste.explain import Push, pushes
 from dqa.taste.features import FEATURES_VERSION, INDEX, Judged, Vector, features
@@ -24,8 +23,6 @@ _NAMED = 3
 
 _FAINT = 0.02
 """A push below this (in log-odds) is not worth a word."""
-
-_Z90 = 1.645
 
 
 class TastePreference:
@@ -81,7 +78,7 @@ class TastePreference:
         self, posterior: Posterior, offset: Vector, known: float, raw: dict[str, JsonValue], silent: str
     ) -> ChannelResult:
         mean, deviation = posterior.margin(offset)
-        score = _chance(mean / math.sqrt(1 + math.pi * deviation**2 / 8))
+        score = chance_of(mean, deviation)
         strongest = [push for push in pushes(posterior.mean, offset) if abs(push.value) > _FAINT]
         named = [*_of_sign(strongest, 1.0), *_of_sign(strongest, -1.0)]
         evidence = tuple(Evidence(text=_words(push, offset)) for push in named) or (
@@ -91,7 +88,7 @@ class TastePreference:
         found: dict[str, JsonValue] = {
             "margin": mean,
             "deviation": deviation,
-            "interval": [_chance(mean + sign * _Z90 * deviation) for sign in (-1, 1)],
+            "interval": list(interval_of(mean, deviation)),
             "pushes": {push.feature: push.value for push in named},
         }
         return ChannelResult(
@@ -148,9 +145,5 @@ def _of_sign(strongest: list[Push], sign: float) -> list[Push]:
 def _words(push: Push, offset: Vector) -> str:
     side = "for" if push.value > 0 else "against"
     at = INDEX.get(push.feature)
-    what = "what is shown" if at is None else naming.words(push.feature, "high" if offset[at] > 0 else "low")
+    what = "what is shown" if at is None else naming.beside(push.feature, "high" if offset[at] > 0 else "low")
     return f"speaks {side} it: {what} ({push.value:+.2f})"
-
-
-def _chance(margin: float) -> float:
-    return 0.5 * (1 + math.tanh(margin / 2))

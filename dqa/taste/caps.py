@@ -29,7 +29,7 @@ def caps(choices: Sequence[Choice]) -> Array:
 
 
 def pairs_of(choices: Sequence[Choice]) -> NDArray[np.intp]:
-    """The unordered pair of clips of each choice, shape (n,), numbered from 0; unknown clips are a pair of their own."""
+    """The unordered pair of clips of each choice, shape (n,), numbered from 0; unknown clips are a pair apart."""
     known: dict[object, int] = {}
     keys = [tuple(sorted(c.clips)) if all(c.clips) else i for i, c in enumerate(choices)]
     return np.array([known.setdefault(key, len(known)) for key in keys], dtype=np.intp)

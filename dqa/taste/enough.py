@@ -17,9 +17,9 @@ KNOWN_ENOUGH = 0.25
 choices of pairs like those asked about (docs/design/taste.md)."""
 
 LEAST_PAIRS = 20.0
-"""And only when so many different pairs were chosen between. A few choices tell a lot about the very pairs they were made
-between and little about others: from the product's prior, a taste would be right 54 % of the time where it speaks after
-5 choices and 64 % after 10, less often than on the whole (65 and 69 %); from 20 on it is as often right."""
+"""And only when so many different pairs were chosen between. A few choices tell a lot about the very pairs they were
+made between and little about others: from the product's prior, a taste would be right 54 % of the time where it speaks
+after 5 choices and 64 % after 10, less often than on the whole (65 and 69 %); from 20 on it is as often right."""
 
 USUAL = 35
 """Choices after which :data:`KNOWN_ENOUGH` is reached, as a rule."""

@@ -27,7 +27,7 @@ def test_it_says_how_many_more_exactly_while_it_does_not_speak(known: float, pai
 
 def test_the_more_is_known_the_fewer_are_missing() -> None:
     assert more_choices(0, 0) == USUAL
-    assert [more_choices(0.1, n) for n in (1, 5, 60)] == sorted((more_choices(0.1, n) for n in (1, 5, 60)))
+    assert [more_choices(0.1, n) for n in (1, 5, 60)] == sorted(more_choices(0.1, n) for n in (1, 5, 60))
     assert more_choices(0.0, 30) > more_choices(0.1, 30) > more_choices(0.2, 30) > more_choices(KNOWN_ENOUGH, 30) == 0
     assert (learning(more_choices(0.9, LEAST_PAIRS - 1)), learning(2)) == (
         "about 1 more choice",
