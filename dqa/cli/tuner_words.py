@@ -16,7 +16,7 @@ def step(output: Output) -> Iterator[str]:
     told: dict[str, Any] = output
     yield _summary(told)
     if not told["promoted"] and told["training_step"]:
-        yield f"{told['gate']}; {_serving(told['serving'])}"
+        yield f"{told.get('gate') or 'rejected'}; {_serving(told['serving'])}"
     if told["unresolved"]:
         reasons = "; ".join(f"{count} because {why}" for why, count in told["unresolved_because"].items())
         yield f"not learned from: {reasons}"
