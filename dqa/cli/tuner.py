@@ -131,10 +131,8 @@ def predict(
 
 
 def _open(user: str | None, home: Path | None) -> tuple[Settings, Store]:
-    from dqa.store import Store
-
     settings = runtime.settings_from(home=home, user=user)
-    return settings, Store.open(settings)
+    return settings, runtime.open_store(settings)
 
 
 def _is_file(path: Path) -> bool:
