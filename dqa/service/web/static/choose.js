@@ -44,6 +44,7 @@ function trouble(error, retry) {
 }
 
 async function show() {
+  keepFocus();
   enter("loading");
   clear();
   let tracks;
@@ -62,6 +63,14 @@ async function show() {
   enter("asking");
   say(`Two ${pair.sides[0].kind === "image" ? "pictures" : "clips"} to choose between.`);
   if (!calm.matches) player.play();
+}
+
+/**
+ * Who goes on by keyboard stays with the pair: what had the focus is about to be hidden or disabled. Not on a verdict,
+ * since Enter pressed twice would be a choice.
+ */
+function keepFocus() {
+  if (document.activeElement?.closest(".result, .none, .trouble, .verdicts")) find(".asked", root).focus({ preventScroll: true });
 }
 
 function clear() {
