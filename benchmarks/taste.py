@@ -19,18 +19,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from benchmarks.taste_world import changed, choices, population, user
 from dqa.taste import prior
 from dqa.taste.bradley_terry import Array
 from dqa.taste.choice import Choice
+from dqa.taste.enough import speaks
 from dqa.taste.gate import gate
 from dqa.taste.held_out import calibration_error, right
 from dqa.taste.learn import learn
 from dqa.taste.prior import DEFAULT, Population
 from dqa.taste.recipe import numbers, recipe
-from dqa.taste.taste import KNOWN_ENOUGH
 
 COUNTS = (0, 5, 10, 20, 50, 100, 200, 400)
 POPULATIONS, OTHERS, TESTED = 8, 30, 400
@@ -81,27 +82,28 @@ def _taught(rng: np.random.Generator, common: Array):
     return learn(made, 1)
 
 
-Method = Callable[[User, int], tuple[Array, Array]]
-"""Chances and known shares of a user's tested pairs after n choices."""
+Method = Callable[[User, int], tuple[Array, NDArray[np.bool_]]]
+"""Chances of a user's tested pairs after n choices, and of which of them it speaks."""
 
 
-def ours(one: User, n: int, believed: Population | None = None) -> tuple[Array, Array]:
-    posterior = recipe(one.made[:n], believed or one.learned).fitted().without_last(1)
-    return posterior.probabilities(one.gaps), posterior.known_shares(one.gaps)
+def ours(one: User, n: int, believed: Population | None = None) -> tuple[Array, NDArray[np.bool_]]:
+    settled = recipe(one.made[:n], believed or one.learned)
+    posterior = settled.fitted().without_last(1)
+    return posterior.probabilities(one.gaps), speaks(posterior.known_shares(one.gaps), settled.different())
 
 
-def default(one: User, n: int) -> tuple[Array, Array]:
+def default(one: User, n: int) -> tuple[Array, NDArray[np.bool_]]:
     return ours(one, n, DEFAULT)
 
 
-def sklearn(one: User, n: int) -> tuple[Array, Array]:
-    known = np.ones(len(one.gaps))
+def sklearn(one: User, n: int) -> tuple[Array, NDArray[np.bool_]]:
+    always = np.ones(len(one.gaps), dtype=np.bool_)
     if n == 0:
-        return np.full(len(one.gaps), 0.5), known
+        return np.full(len(one.gaps), 0.5), always
     x, y = numbers(one.made[:n])
     model = LogisticRegression(C=0.1, fit_intercept=False, max_iter=1000)
     model.fit(np.vstack([x, -x])[:, :-1], np.concatenate([y, 1 - y]))
-    return model.predict_proba(one.gaps)[:, 1], known
+    return model.predict_proba(one.gaps)[:, 1], always
 
 
 def learning(users: list[User]) -> None:
@@ -125,22 +127,21 @@ def _mean(values: list[float]) -> str:
     return f"{np.mean(there):.3f}" if there else "-"
 
 
-def _brier(one: User, p: Array, _known: Array) -> float:
+def _brier(one: User, p: Array, _told: NDArray[np.bool_]) -> float:
     return float(np.mean((p - one.noisy) ** 2))
 
 
-def _ece(one: User, p: Array, _known: Array) -> float:
+def _ece(one: User, p: Array, _told: NDArray[np.bool_]) -> float:
     return calibration_error(p, one.noisy, np.ones(len(p)))
 
 
-def _abstains(_one: User, _p: Array, known: Array) -> float:
-    return float(np.mean(known < KNOWN_ENOUGH))
+def _abstains(_one: User, _p: Array, told: NDArray[np.bool_]) -> float:
+    return float(np.mean(~told))
 
 
-def _speaking(one: User, p: Array, known: Array) -> float:
+def _speaking(one: User, p: Array, told: NDArray[np.bool_]) -> float:
     """Accuracy where it does not abstain; none when it always does."""
-    speaks = known >= KNOWN_ENOUGH
-    return float(np.mean((p > 0.5)[speaks] == (one.better > 0.5)[speaks])) if speaks.any() else np.nan
+    return float(np.mean((p > 0.5)[told] == (one.better > 0.5)[told])) if told.any() else np.nan
 
 
 def drift(users: list[User]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import ClassVar
 
 from pydantic import JsonValue
@@ -13,18 +12,17 @@ from dqa.models.pool import ModelPool
 from dqa.prompt.parse import Prompt
 from dqa.record import ChannelResult, Evidence, ModelIdentity
 from dqa.taste import naming
-from dqa.taste.bradley_terry import Posterior
+from dqa.taste.bradley_terry import Posterior, chance_of, interval_of
+from dqa.taste.enough import learning, more_choices
 from dqa.taste.explain import Push, pushes
 from dqa.taste.features import FEATURES_VERSION, INDEX, Judged, Vector, features
-from dqa.taste.taste import KNOWN_ENOUGH, Taste
+from dqa.taste.taste import Taste
 
 _NAMED = 3
 """How many things the explanation names on each side."""
 
 _FAINT = 0.02
 """A push below this (in log-odds) is not worth a word."""
-
-_Z90 = 1.645
 
 
 class TastePreference:
@@ -66,11 +64,11 @@ class TastePreference:
         raw = _facts(taste) | {"known_share": known}
         if taste.adapter is not None:
             raw |= {"adapter": taste.adapter, "reward": reward}
-        if known < KNOWN_ENOUGH:
-            more = _more(taste.choices, known)
+        more = more_choices(known, taste.pairs)
+        if more:
             return ChannelResult(
                 status="abstained",
-                reason=f"Learning: about {more} more choices until it can judge a clip like this{silent}.",
+                reason=f"Learning: {learning(more)} until it can judge a clip like this{silent}.",
                 model=self.model,
                 raw=raw | {"more_choices": more},
             )
@@ -80,7 +78,7 @@ class TastePreference:
         self, posterior: Posterior, offset: Vector, known: float, raw: dict[str, JsonValue], silent: str
     ) -> ChannelResult:
         mean, deviation = posterior.margin(offset)
-        score = _chance(mean / math.sqrt(1 + math.pi * deviation**2 / 8))
+        score = chance_of(mean, deviation)
         strongest = [push for push in pushes(posterior.mean, offset) if abs(push.value) > _FAINT]
         named = [*_of_sign(strongest, 1.0), *_of_sign(strongest, -1.0)]
         evidence = tuple(Evidence(text=_words(push, offset)) for push in named) or (
@@ -90,7 +88,7 @@ class TastePreference:
         found: dict[str, JsonValue] = {
             "margin": mean,
             "deviation": deviation,
-            "interval": [_chance(mean + sign * _Z90 * deviation) for sign in (-1, 1)],
+            "interval": list(interval_of(mean, deviation)),
             "pushes": {push.feature: push.value for push in named},
         }
         return ChannelResult(
@@ -147,20 +145,5 @@ def _of_sign(strongest: list[Push], sign: float) -> list[Push]:
 def _words(push: Push, offset: Vector) -> str:
     side = "for" if push.value > 0 else "against"
     at = INDEX.get(push.feature)
-    what = "what is shown" if at is None else naming.words(push.feature, "high" if offset[at] > 0 else "low")
+    what = "what is shown" if at is None else naming.beside(push.feature, "high" if offset[at] > 0 else "low")
     return f"speaks {side} it: {what} ({push.value:+.2f})"
-
-
-def _chance(margin: float) -> float:
-    return 0.5 * (1 + math.tanh(margin / 2))
-
-
-def _more(choices: int, known: float) -> int:
-    """How many more choices until ``known`` reaches :data:`KNOWN_ENOUGH`, each telling as much as those so far.
-
-    The variance ratio after n choices is ``1 / (1 + n i)``.
-    """
-    if known <= 0:
-        return max(1, choices)
-    each = (1 / (1 - known) - 1) / choices
-    return max(1, math.ceil((1 / (1 - KNOWN_ENOUGH) - 1) / each) - choices)

@@ -125,6 +125,4 @@ def _tell(kept: Selection, new: bool, *, as_json: bool) -> None:
 
 
 def _store(settings: Settings) -> Store:
-    from dqa.store import Store
-
-    return Store.open(settings)
+    return runtime.open_store(settings)

@@ -6,7 +6,7 @@ import os
 import traceback
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, cast
 
 from dqa.config import Settings, load_settings
 from dqa.errors import DQAError
@@ -35,7 +35,7 @@ def configure(settings: Settings) -> None:
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(file=_open(settings.home)),
+        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", _LogFile(settings.home))),
     )
 
 
@@ -81,12 +81,22 @@ def _home() -> Path:
         return Path.home() / ".dqa"
 
 
-def _open(home: Path) -> TextIO:
-    path = log_path(home)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.is_file() and path.stat().st_size > _LARGEST:
-            path.replace(path.with_suffix(".log.1"))
-        return path.open("a", encoding="utf-8", buffering=1)
-    except OSError:
-        return Path(os.devnull).open("a", encoding="utf-8")
+class _LogFile:
+    """The log of a state folder as a text stream: opened for each line, since most commands log nothing at all."""
+
+    def __init__(self, home: Path) -> None:
+        self._path = log_path(home)
+
+    def write(self, text: str) -> int:
+        """Appends; where the folder can't be written, nothing."""
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            if self._path.is_file() and self._path.stat().st_size > _LARGEST:
+                self._path.replace(self._path.with_suffix(".log.1"))
+            with self._path.open("a", encoding="utf-8", errors="backslashreplace") as file:
+                return file.write(text)
+        except OSError:
+            return 0
+
+    def flush(self) -> None:
+        """Nothing waits."""

@@ -16,6 +16,7 @@ from dqa.record import EvaluationRecord
 
 if TYPE_CHECKING:
     from dqa.evaluator import Evaluation, Item, Options, TasteSource
+    from dqa.store import Store
 
 
 CLUSTER_EVALUATOR = "dqa.cli.runtime:make_evaluator"
@@ -79,10 +80,12 @@ def make_evaluator(settings: Settings, taste: TasteSource | None = None) -> Eval
     return evaluator_with_taste(settings, taste)
 
 
-def open_store(settings: Settings) -> StoreLike:
-    """The store in the state folder."""
+def open_store(settings: Settings) -> Store:
+    """The store in the state folder, with what it logs going there too: stdout is for data."""
+    from dqa.cli.logs import configure
     from dqa.store import Store
 
+    configure(settings)
     return Store.open(settings)
 
 

@@ -42,11 +42,10 @@ def train(
     goes on where it was. The exit code is 4 when nothing was trained.
     """
     from dqa.service.lineage import identity, is_gone
-    from dqa.store import Store
     from dqa.training.trainer import Trainer
 
     settings = runtime.settings_from(home=home, user=user, profile=profile)
-    store = Store.open(settings)
+    store = runtime.open_store(settings)
     trainer = Trainer(settings, store, identity(os.getpid()))
     if show:
         return _show(settings, store, trainer, as_json=as_json)

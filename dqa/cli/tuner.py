@@ -123,7 +123,7 @@ def predict(
         emit_json(prediction.model_dump(mode="json"))
         return 0
     low, high = prediction.interval
-    unsure = " (learning: mostly the prior)" if prediction.abstained else ""
+    unsure = tuner_words.unsure(prediction)
     emit(f"A is chosen with a chance of {prediction.p_a:.0%}, 90 % interval {low:.0%} to {high:.0%}{unsure}")
     for reason in prediction.because:
         emit(f"  {one_line(reason)}")
@@ -131,10 +131,8 @@ def predict(
 
 
 def _open(user: str | None, home: Path | None) -> tuple[Settings, Store]:
-    from dqa.store import Store
-
     settings = runtime.settings_from(home=home, user=user)
-    return settings, Store.open(settings)
+    return settings, runtime.open_store(settings)
 
 
 def _is_file(path: Path) -> bool:

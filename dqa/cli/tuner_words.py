@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dqa.store.tuner import Output, State
+    from dqa.taste.predict import Prediction
     from dqa.taste.taste import Taste
 
 
@@ -15,7 +16,7 @@ def step(output: Output) -> Iterator[str]:
     told: dict[str, Any] = output
     yield _summary(told)
     if not told["promoted"] and told["training_step"]:
-        yield f"{told['gate']}; {_serving(told['serving'])}"
+        yield f"{told.get('gate') or 'rejected'}; {_serving(told['serving'])}"
     if told["unresolved"]:
         reasons = "; ".join(f"{count} because {why}" for why, count in told["unresolved_because"].items())
         yield f"not learned from: {reasons}"
@@ -46,6 +47,7 @@ def status(state: State) -> Iterator[str]:
     if taste is None:
         return
     yield f"{taste.choices} choices, confidence {taste.confidence:.2f}; {_held_out(taste)}"
+    yield from _learning(taste)
     if taste.half_life is not None:
         yield f"taste changes: a choice counts half after {taste.half_life:g} more"
     yield from _sides(taste)
@@ -63,6 +65,16 @@ def serves(state: State) -> str:
     if not state.taste.usable:
         return f"{where}: version {state.serving} is of an earlier version of DQA; dqa tuner step makes it anew"
     return f"{where}: version {state.taste.version} serves"
+
+
+def unsure(prediction: Prediction) -> str:
+    """That a prediction is mostly the prior's, and about how many more choices that takes; empty when it is not."""
+    from dqa.taste.enough import learning
+
+    if not prediction.abstained:
+        return ""
+    more = "" if prediction.more_choices is None else f"{learning(prediction.more_choices)}; "
+    return f" (learning: {more}so far mostly the prior)"
 
 
 def as_data(state: State) -> dict[str, Any]:
@@ -109,6 +121,14 @@ def _held_out(taste: Taste) -> str:
     if found is None:
         return "held-out accuracy: too few choices yet"
     return f"held-out accuracy {found.accuracy:.0%} on {found.pairs} pairs (0.5 is guessing; Brier {found.brier:.3f})"
+
+
+def _learning(taste: Taste) -> Iterator[str]:
+    from dqa.taste.enough import LEAST_PAIRS, learning, more_choices
+
+    if taste.pairs < LEAST_PAIRS:
+        more = learning(more_choices(taste.confidence, taste.pairs))
+        yield f"learning: {more} until it judges a clip, between different pairs ({taste.pairs:.0f} so far)"
 
 
 def _sides(taste: Taste) -> Iterator[str]:

@@ -61,11 +61,10 @@ def style(
     wins where they differ. Words are looked for in prompts, and words such as warm, dark, vivid or slow in how a clip
     looks. The next dqa tuner step learns with it.
     """
-    from dqa.store import Store
     from dqa.taste.style import Style
 
     settings = runtime.settings_from(home=home, user=user)
-    styles = Store.open(settings).styles
+    styles = runtime.open_store(settings).styles
     if likes or dislikes or clear:
         said, _ = styles.put(settings.user, own=Style.of(likes or [], dislikes or []))
     else:
@@ -129,6 +128,4 @@ def _show(removed: Removed) -> None:
 
 
 def _store(home: Path | None) -> Store:
-    from dqa.store import Store
-
-    return Store.open(runtime.settings_from(home=home))
+    return runtime.open_store(runtime.settings_from(home=home))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Literal
 
 from pydantic import JsonValue
 
 from dqa.errors import InputError
+from dqa.store.moments import utc
 
 Chosen = Literal["a", "b", "tie"]
 Side = Literal["a", "b"]
@@ -22,7 +22,6 @@ Row = Mapping[str, JsonValue]
 FIX = "see docs/how-to/your-data.md"
 
 _NAME = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,200}")
-_LATEST_S = 2.0**33
 _MOST_REASONS, _LONGEST_REASON = 10, 60
 
 
@@ -35,7 +34,7 @@ class ToldChoice:
         a, b: the clips.
         chosen: which was preferred.
         user: whose choice; None if the file does not say.
-        timestamp: when, ISO 8601; empty if the file does not say.
+        timestamp: when, ISO 8601 in UTC; empty if the file does not say.
         left: which clip was shown on the left, where that is known.
         why: the reasons that were ticked.
     """
@@ -74,18 +73,12 @@ def user(row: Row) -> str | None:
 
 
 def timestamp(value: JsonValue) -> str:
-    """A time as ISO 8601: text that is that already, or seconds since the epoch; empty for none."""
+    """A time as ISO 8601 in UTC, from text in ISO 8601, or seconds or milliseconds since the epoch; empty for none."""
     if value in (None, ""):
         return ""
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < _LATEST_S:
-        return datetime.fromtimestamp(value, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    if isinstance(value, str) and len(value) <= 40:
-        try:
-            datetime.fromisoformat(value)
-        except ValueError:
-            pass
-        else:
-            return value
+    found = utc(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
+    if found is not None:
+        return found
     raise InputError("the timestamp is no time in ISO 8601", fix="write it like 2026-01-31T12:00:00Z, or leave it out")
 
 

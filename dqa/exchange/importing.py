@@ -49,8 +49,8 @@ class Refused:
 def import_choices(store: Store, path: Path, user: str) -> Iterator[Kept | Refused]:
     """Keeps the choices of a file one after the other, each ``test_id`` of a user once.
 
-    A record in the file is kept as well, unless it is known; it never replaces one. The place of its media on the
-    machine it comes from is not believed: nothing will be opened there.
+    A record in the file is kept as well, as the user's whose choice it is, unless it is known; it never replaces one.
+    The place of its media on the machine it comes from is not believed: nothing will be opened there.
 
     Args:
         store: where to keep them.
@@ -100,7 +100,7 @@ class _Importer:
             raise UsageError("both sides are the same clip", fix="choose between two evaluations")
         for record in found:
             if isinstance(record, EvaluationRecord):
-                self._store.import_record(record)
+                self._store.import_record(record, user)
         return Selection(
             user, choice.test_id, a, b, choice.chosen, "file", choice.timestamp, left=choice.left, why=choice.why
         )

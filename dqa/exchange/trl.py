@@ -16,6 +16,8 @@ from dqa.exchange.choice import Clip, Row, ToldChoice, clip, name, timestamp, us
 from dqa.record import EvaluationRecord
 from dqa.taste.style import NO_STYLE, Style
 
+_LONGEST_NAME = 200
+
 
 def read(row: Row) -> ToldChoice:
     """A preference as a choice. Without a ``test_id`` it is named after its clips, so that it counts once."""
@@ -23,6 +25,11 @@ def read(row: Row) -> ToldChoice:
         if isinstance(row.get(key), list):
             what = f'"{key}" is a conversation'
             raise InputError(what, fix="give an evaluation's id or record; what was said can't be graded")
+        if isinstance(row.get(key), str) and _is_text(str(row[key])):
+            what = f'"{key}" is a text, and texts can\'t be matched to clips'
+            raise InputError(
+                what, fix="give an evaluation's id or record; dqa choose --export --format jsonl keeps them"
+            )
     a, b = clip(row, "chosen"), clip(row, "rejected")
     test_id = name(row, "test_id") if "test_id" in row else _named_after(a, b)
     return ToldChoice(test_id, a, b, "a", user(row), timestamp(row.get("timestamp")))
@@ -38,6 +45,11 @@ def write(chosen: EvaluationRecord, rejected: EvaluationRecord, style: Style = N
         "chosen": render_clip(Judged.of(chosen)),
         "rejected": render_clip(Judged.of(rejected)),
     }
+
+
+def _is_text(found: str) -> bool:
+    """Whether it is what a language model reads or writes, as our own export has it, and not the name of a clip."""
+    return len(found) > _LONGEST_NAME or "\n" in found
 
 
 def _named_after(chosen: Clip, rejected: Clip) -> str:

@@ -41,6 +41,7 @@ def import_choices(store: Store, user: str, choices: Sequence[Choice], most: int
     taken = store.selections.take(user, [_selection(user, choice, names) for choice in fit], most)
     known = [(kept, choice) for choice in fit if (kept := taken.known.get(choice.test_id)) is not None]
     problems = [_misnamed(choice) for choice in choices if not _fits(choice)]
+    problems += [_of_one_clip(selection) for selection in taken.refused]
     problems += [_otherwise(choice) for kept, choice in known if _differs(kept, choice, names)]
     if taken.left:
         problems.append(_too_many(taken, most))
@@ -56,7 +57,7 @@ def _selection(user: str, choice: Choice, names: Names) -> Selection:
     a, b = names.by_media(choice.a) or choice.a, names.by_media(choice.b) or choice.b
     if a == b:  # two names of one clip
         a, b = choice.a, choice.b
-    return Selection(user, choice.test_id, a, b, choice.chosen, source="block")
+    return Selection(user, choice.test_id, a, b, choice.chosen, "block", choice.timestamp or "")
 
 
 def _differs(kept: Selection, choice: Choice, names: Names) -> bool:
@@ -67,6 +68,11 @@ def _differs(kept: Selection, choice: Choice, names: Names) -> bool:
     if (winner is None) != (choice.chosen not in sides):
         return True
     return winner is not None and winner in (loser, names.by_media(loser or ""))
+
+
+def _of_one_clip(selection: Selection) -> Problem:
+    error = f"test {selection.test_id}: both sides are the same clip, evaluated twice"
+    return Problem(index=-1, error=error, fix="choose between two clips of different content")
 
 
 def _otherwise(choice: Choice) -> Problem:

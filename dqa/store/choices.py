@@ -13,6 +13,7 @@ import structlog
 from dqa.record import EvaluationRecord
 from dqa.store.selections import Selection
 from dqa.store.tables import evaluations
+from dqa.taste.choice import OUTCOMES
 from dqa.taste.features import Judged
 from dqa.taste.resolve import Meta
 
@@ -20,6 +21,8 @@ log = structlog.get_logger(__name__)
 
 UNKNOWN = "a clip has no evaluation here"
 ACROSS = "the clips were judged by different profiles"
+SAME = "both sides are the same clip, evaluated twice"
+DAMAGED = "the stored choice is damaged"
 
 NAMED = 1000
 """Unresolved choices that are named at most, the newest; all are counted."""
@@ -31,9 +34,10 @@ _AT_ONCE = 400
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    """An evaluation as far as a choice goes."""
+    """An evaluation as far as a choice goes; ``media`` is the hash of the clip's content."""
 
     profile: str
+    media: str
     judged: Judged
 
 
@@ -45,7 +49,7 @@ class Matched:
     """The log of one user.
 
     Attributes:
-        pairs: the choices that can be learned from, by profile, oldest first.
+        pairs: the choices that can be learned from, by profile, in the order they were made.
         unresolved: the others, test_id -> why, oldest first.
     """
 
@@ -102,29 +106,36 @@ class Clips:
 def match(chosen: Sequence[Selection], clips: Mapping[str, Evaluated], rewards: Mapping[str, float]) -> Matched:
     """Each choice with its two evaluations; only what one profile judged can be compared.
 
+    They come in the order they were made, whatever the order they came in: a file may hold the newest first. A clip is
+    told by its content, so that evaluating it again makes no other clip of it.
+
     Args:
-        chosen: the choices of one user, oldest first.
+        chosen: the choices of one user.
         clips: the evaluations that are there.
         rewards: of the user's adapter, by evaluation; empty without one.
     """
     judged = {key: _rewarded(clip.judged, rewards.get(key)) for key, clip in clips.items()}
     found = Matched()
-    for selection in chosen:
+    for selection in sorted(chosen, key=lambda one: (one.made, one.seq)):
         a, b = clips.get(selection.a), clips.get(selection.b)
-        if a is None or b is None:
+        if selection.chosen not in OUTCOMES:
+            found.unresolved[selection.test_id] = DAMAGED
+        elif a is None or b is None:
             found.unresolved[selection.test_id] = UNKNOWN
         elif a.profile != b.profile:
             found.unresolved[selection.test_id] = ACROSS
+        elif a.media == b.media:
+            found.unresolved[selection.test_id] = SAME
         else:
-            pair = (judged[selection.a], judged[selection.b], _meta(selection))
+            pair = (judged[selection.a], judged[selection.b], _meta(selection, (a.media, b.media)))
             found.pairs.setdefault(a.profile, []).append(pair)
     return found
 
 
-def _meta(selection: Selection) -> Meta:
+def _meta(selection: Selection, clips: tuple[str, str]) -> Meta:
     return Meta(
         chosen=selection.chosen,
-        clips=(selection.a, selection.b),
+        clips=clips,
         left=selection.left,
         why=selection.why,
         source=selection.source,
@@ -143,7 +154,7 @@ def _evaluated(key: str, text: str) -> Evaluated | None:
     except ValueError:
         log.warning("a stored evaluation is damaged; its choices can't be learned from", evaluation=key)
         return None
-    return Evaluated(record.profile, Judged.of(record))
+    return Evaluated(record.profile, record.media.sha256, Judged.of(record))
 
 
 def _parts(ids: Iterable[str]) -> Iterator[list[str]]:

@@ -66,7 +66,7 @@ def parse(text: str) -> tuple[Range, ...]:
     """Ranges as they are kept; damaged text sets nothing aside."""
     try:
         return merged((int(after), int(until)) for after, until in json.loads(text))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError, RecursionError):
         return ()
 
 

@@ -5,18 +5,17 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
 import sqlalchemy as sa
 
 from dqa.errors import Busy, Conflict, DQAError, UsageError
-from dqa.store import keys
+from dqa.store import keys, moments
 from dqa.store.engine import reading, writing
 from dqa.store.keys import IdempotencyKey
-from dqa.store.tables import selections
+from dqa.store.tables import evaluations, selections
 
 Chosen = Literal["a", "b", "tie"]
 Source = Literal["http", "cli", "block", "file"]
@@ -48,7 +47,7 @@ class Selection:
         test_id: the choice's own name; a user has each once.
         a, b: evaluation ids (or, from a memory block, what it calls the clips).
         chosen: which one was preferred.
-        created: when, ISO 8601 UTC; filled in when empty.
+        created: when, ISO 8601; kept in UTC, and filled in when it is empty or no time.
         seq: its place in the order they came; 0 before it is kept.
         left: which clip was shown on the left; None when unknown.
         why: the reasons that were ticked.
@@ -67,6 +66,14 @@ class Selection:
     why: tuple[str, ...] = ()
     received: float | None = None
 
+    @property
+    def made(self) -> float:
+        """When the choice was made, in seconds since the epoch: as it says itself, but never after it arrived."""
+        told = moments.seconds(self.created)
+        if told is None or self.received is None:
+            return told if told is not None else self.received or 0.0
+        return min(told, self.received)
+
 
 @dataclass(frozen=True, slots=True)
 class Intake:
@@ -77,12 +84,14 @@ class Intake:
         new: how many were kept now, the first of them.
         left: the new ones that were too many.
         retry_after_s: when there is room for some of them.
+        refused: those between two evaluations of one clip.
     """
 
     known: Mapping[str, Selection]
     new: int
     left: tuple[Selection, ...]
     retry_after_s: int
+    refused: tuple[Selection, ...] = ()
 
 
 class Selections:
@@ -141,9 +150,12 @@ class Selections:
             known = _known(connection, user, [one.test_id for one in many])
             new = [one for one in many if one.test_id not in known]
             room, wait = _room(connection, user, most) if new else (0, 0)
-            if taken := new[:room]:
+            media = _media(connection, [side for one in new[:room] for side in (one.a, one.b)])
+            taken = [one for one in new[:room] if media.get(one.a, one.a) != media.get(one.b, one.b)]
+            if taken:
                 connection.execute(selections.insert(), [_values(one) for one in taken])
-        return Intake(known, len(taken), tuple(new[room:]), wait)
+        refused = tuple(one for one in new[:room] if one not in taken)
+        return Intake(known, len(taken), tuple(new[room:]), wait, refused)
 
     def page(self, user: str | None, limit: int, after: int = 0) -> list[Selection]:
         """Choices in the order they came, of one user or all, after a ``seq``."""
@@ -166,8 +178,17 @@ def read(connection: sa.Connection, query: sa.Select[Any]) -> list[Selection]:
 
 
 def _selection(row: dict[str, Any]) -> Selection:
-    left, why = row.pop("left_side"), json.loads(row.pop("why"))
-    return Selection(**row, left=left, why=tuple(why))
+    left, why = row.pop("left_side"), row.pop("why")
+    return Selection(**row, left=left if left in ("a", "b") else None, why=_reasons(why))
+
+
+def _reasons(text: str) -> tuple[str, ...]:
+    """The reasons that were kept; none where the text is damaged."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return ()
+    return tuple(item for item in found if isinstance(item, str)) if isinstance(found, list) else ()
 
 
 def _find(connection: sa.Connection, user: str, test_id: str) -> Selection | None:
@@ -178,9 +199,10 @@ def _find(connection: sa.Connection, user: str, test_id: str) -> Selection | Non
 def _keep(connection: sa.Connection, selection: Selection, per_minute: int | None) -> tuple[Selection, bool]:
     kept = _find(connection, selection.user, selection.test_id)
     if kept is None:
+        _refuse_one_clip(connection, selection)
         _refuse_flood(connection, selection, per_minute)
         return _insert(connection, selection), True
-    if (kept.a, kept.b, kept.chosen) != (selection.a, selection.b, selection.chosen):
+    if not _alike(connection, kept, selection):
         what = "this user chose otherwise under that test_id before"
         raise Conflict(what, fix="use a new test_id for a new choice")
     return kept, False
@@ -205,8 +227,35 @@ def _room(connection: sa.Connection, user: str, most: int) -> tuple[int, int]:
     return max(0, most - came), max(1, math.ceil((first or now) + _MINUTE_S - now))
 
 
+def _refuse_one_clip(connection: sa.Connection, selection: Selection) -> None:
+    media = _media(connection, (selection.a, selection.b))
+    if len(media) == 2 and len(set(media.values())) == 1:
+        what = "both sides are the same clip, evaluated twice"
+        raise UsageError(what, fix="choose between two clips of different content")
+
+
+def _alike(connection: sa.Connection, kept: Selection, other: Selection) -> bool:
+    """Whether two choices say the same, whichever clip is called A, and by whichever evaluation a clip is named."""
+    if _said(kept) == _said(other):
+        return True
+    media = _media(connection, (kept.a, kept.b, other.a, other.b))
+    return _said(kept, media) == _said(other, media)
+
+
+def _said(selection: Selection, called: Mapping[str, str] | None = None) -> tuple[frozenset[str], str | None]:
+    """Which clips were chosen between, and which of them won; None for a tie."""
+    a, b = ((called or {}).get(side, side) for side in (selection.a, selection.b))
+    return frozenset((a, b)), {"a": a, "b": b}.get(selection.chosen)
+
+
+def _media(connection: sa.Connection, ids: Collection[str]) -> dict[str, str]:
+    """Evaluation -> hash of its media, of those that are there."""
+    query = sa.select(evaluations.c.id, evaluations.c.sha256).where(evaluations.c.id.in_(set(ids)))
+    return {row.id: row.sha256 for row in connection.execute(query)}
+
+
 def _values(selection: Selection) -> dict[str, Any]:
-    created = selection.created or datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    created = moments.utc(selection.created) or moments.utc(time.time())
     columns = ("user", "test_id", "a", "b", "chosen", "source")
     values = {name: getattr(selection, name) for name in columns}
     more = {"left_side": selection.left, "why": json.dumps(selection.why), "received": time.time()}

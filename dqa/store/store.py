@@ -98,17 +98,23 @@ class Store:
                 raise Conflict("there is an evaluation with that id", fix="leave the id out, or delete the first")
             records.insert(connection, record, str(media_path.absolute()))
 
-    def import_record(self, record: EvaluationRecord) -> bool:
+    def import_record(self, record: EvaluationRecord, user: str | None = None) -> bool:
         """Keeps a verdict that was made elsewhere; returns whether it is new here.
+
+        Args:
+            record: the verdict.
+            user: who imports it, and whose it is here from now on (but for one that is known already); default the
+                user it names. Nobody's file writes into another user's account.
 
         Raises:
             Conflict: there is another record with that id.
         """
+        own = record if user is None else _owned(record, user)
         with writing(self._engine) as connection:
             known = records.find(connection, record.id)
             if known is None:
-                records.insert(connection, record, None)
-            elif EvaluationRecord.from_json(known) != record:
+                records.insert(connection, own, None)
+            elif EvaluationRecord.from_json(known) not in (record, own):
                 what = "there is another evaluation with the same id"
                 raise Conflict(what, fix="records don't change; give the one that was made")
         return known is None
@@ -197,3 +203,9 @@ class Store:
         for file in files:
             if file is not None:
                 file.unlink(missing_ok=True)
+
+
+def _owned(record: EvaluationRecord, user: str) -> EvaluationRecord:
+    """The same verdict as that user's."""
+    reproduce = record.reproduce.model_copy(update={"user": user})
+    return record.model_copy(update={"user": user, "reproduce": reproduce})

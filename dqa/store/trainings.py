@@ -92,12 +92,12 @@ class Trainings:
             videos = _videos(connection, clips)
             head = heads_of(connection, user).get(profile) or Head(profile, None)
         texts: dict[str, str] = {}
-        pairs = match(log, clips, {}).pairs.get(profile, [])
+        pairs, named = match(log, clips, {}).pairs.get(profile, []), {each.seq: each for each in log}
         return [
             Resolved(
                 meta.seq,
-                _clip(meta.clips[0], a, videos, texts),
-                _clip(meta.clips[1], b, videos, texts),
+                _clip(named[meta.seq].a, a, videos, texts),
+                _clip(named[meta.seq].b, b, videos, texts),
                 meta.chosen,
             )
             for a, b, meta in pairs

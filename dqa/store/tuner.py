@@ -23,7 +23,8 @@ from dqa.store.heads import Head
 from dqa.store.keys import IdempotencyKey
 from dqa.store.population import Populations
 from dqa.store.tables import selections
-from dqa.store.versions import Output, Version
+from dqa.store.told import FIRST, Output
+from dqa.store.versions import Version
 from dqa.taste.taste import Taste
 
 __all__ = ["KEPT", "Output", "State", "Tuner", "Version"]
@@ -45,7 +46,8 @@ class State:
     Attributes:
         user: whose.
         profile: whose scores it judges; None before the first step.
-        serving: the version that serves; None before the first step and after a reset.
+        serving: the version that serves; None before the first step and after a reset. Where the taste that should
+            serve is damaged, the earlier one that does.
         choices: how many choices the user has made, for any profile.
         taste: the serving taste; None without one.
         versions: the newest versions of this profile, newest first.
@@ -140,7 +142,7 @@ class Tuner:
         """What the steps told, newest first, each with ``created``, ``kept`` and ``serves``."""
         with reading(self._engine) as connection:
             found = versions.list_versions(connection, user, profile, limit)
-            serving = _serving(heads.heads_of(connection, user).values())
+            serving = _served(connection, user)
         return [{**v.output, "created": v.created, "kept": v.kept, "serves": v.version in serving} for v in found]
 
     def told(self, user: str) -> Output | None:
@@ -150,26 +152,21 @@ class Tuner:
         """
         with reading(self._engine) as connection:
             last = next(iter(versions.list_versions(connection, user, limit=1)), None)
-            if last is None:
-                return None
-            head = heads.heads_of(connection, user).get(last.profile)
-            serving = None if head is None or head.version is None else head.version
-            known = None if serving is None else versions.find_version(connection, user, serving)
-        facts = _UNLEARNED if known is None else {name: known.output.get(name, _UNLEARNED[name]) for name in _SERVED}
-        return {**last.output, **facts, "serving": serving}
+            return None if last is None else {**last.output, **_facts(connection, user, last.profile)}
 
     def state(self, user: str, profile: str | None = None, limit: int = 100) -> State:
         """How a user's taste for a profile (None: that of the newest head) stands."""
         with reading(self._engine) as connection:
             head = heads.find(heads.heads_of(connection, user), profile)
             where = head.profile if head is not None else profile
+            taste = None if head is None else versions.serving_taste(connection, user, head)
             count = sa.select(sa.func.count()).select_from(selections).where(selections.c.user == user)
             return State(
                 user=user,
                 profile=where,
-                serving=None if head is None else head.version,
+                serving=None if head is None else _really(taste, head),
                 choices=connection.scalar(count) or 0,
-                taste=None if head is None else versions.serving_taste(connection, user, head),
+                taste=taste,
                 versions=tuple(versions.list_versions(connection, user, where, limit)) if head is not None else (),
             )
 
@@ -233,22 +230,42 @@ def _recall(connection: sa.Connection, user: str, key: IdempotencyKey | None) ->
         return None
     number = int(known.removesuffix(_AGAIN))
     version = versions.find_version(connection, user, number)
-    output = versions.FIRST if version is None else version.output
+    output = FIRST if version is None else version.output
     return {**output, "new_choices": 0, "new_patterns": []} if known.endswith(_AGAIN) else output
 
 
 def _told_again(connection: sa.Connection, user: str, seen: steps.Seen) -> Output:
     last = next(iter(versions.list_versions(connection, user, limit=1)), None)
-    output = versions.FIRST if last is None else last.output
-    head = None if last is None else heads.heads_of(connection, user).get(last.profile)
+    told = FIRST if last is None else {**last.output, **_facts(connection, user, last.profile)}
     return {
-        **output,
+        **told,
         "new_choices": 0,
         "new_patterns": [],
         "unresolved": list(seen.matched.named()),
         "unresolved_because": dict(seen.matched.reasons()),
-        "serving": None if head is None else head.version,
     }
+
+
+def _facts(connection: sa.Connection, user: str, profile: str) -> Output:
+    """Which version serves, and what it knows: what may be acted on after a rejected step, a rollback or a reset."""
+    head = heads.heads_of(connection, user).get(profile)
+    taste = None if head is None else versions.serving_taste(connection, user, head)
+    serving = None if head is None else _really(taste, head)
+    known = None if serving is None else versions.find_version(connection, user, serving)
+    facts = _UNLEARNED if known is None else {name: known.output.get(name, _UNLEARNED[name]) for name in _SERVED}
+    return {**facts, "serving": serving}
+
+
+def _really(taste: Taste | None, head: Head) -> int | None:
+    """The version that serves: not the head's where that is damaged and an earlier one steps in."""
+    return head.version if taste is None else taste.version
+
+
+def _served(connection: sa.Connection, user: str) -> set[int]:
+    """The versions that serve any profile."""
+    found = heads.heads_of(connection, user).values()
+    served = (_really(versions.serving_taste(connection, user, head), head) for head in found)
+    return {version for version in served if version is not None}
 
 
 def _serving(found: Iterable[Head]) -> set[int]:

@@ -11,18 +11,17 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import sqlalchemy as sa
 import structlog
-from pydantic import JsonValue
 
 from dqa.store.heads import Head, Range, parse
 from dqa.store.tables import tuner_steps
+from dqa.store.told import Output, read_output
+from dqa.taste.shown import EMBEDDING
 from dqa.taste.taste import Taste
 
 log = structlog.get_logger(__name__)
-
-Output = dict[str, JsonValue]
-"""What a step tells: ``{training_step, loss, new_patterns, model_confidence, ...}`` (mission 1.4)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,58 +82,9 @@ def _version(row: Any) -> Version:
         row.consumed,
         bool(row.promoted),
         parse(row.excluded),
-        _output(row.output, row.version),
+        read_output(row.output, row.version, promoted=bool(row.promoted)),
         bool(row.kept),
     )
-
-
-_LEAST: Output = {
-    "loss": None,
-    "new_patterns": [],
-    "model_confidence": 0.0,
-    "choices_seen": 0,
-    "new_choices": 0,
-    "unresolved": [],
-    "patterns": [],
-    "loss_trend": [],
-}
-"""What any output holds; of a damaged one this is all that is left."""
-
-FIRST: Output = {
-    **_LEAST,
-    "training_step": 0,
-    "unresolved_because": {},
-    "winning_patterns": [],
-    "held_out": None,
-    "promoted": False,
-    "serving": None,
-    "profile": None,
-    "gate": "there is nothing to learn from yet",
-}
-"""What is told before the first step."""
-
-
-def _output(text: str, version: int) -> Output:
-    try:
-        found = json.loads(text, parse_constant=_refuse)
-    except ValueError:
-        found = None
-    if not isinstance(found, dict) or any(_damaged(found, name) for name in _LEAST):
-        log.warning("what a training step told can't be read", version=version)
-        found = {}
-    return {**_LEAST, **found, "training_step": version}
-
-
-def _damaged(output: Output, name: str) -> bool:
-    """Whether one of the things that any output holds has become something else."""
-    value, least = output.get(name, _LEAST[name]), _LEAST[name]
-    if isinstance(least, list):
-        return not isinstance(value, list)
-    return value is not None and (isinstance(value, bool) or not isinstance(value, int | float))
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(constant)  # NaN and its like are no JSON, and nobody could be told of them
 
 
 def read_taste(connection: sa.Connection, user: str, version: int) -> Taste | None:
@@ -163,10 +113,37 @@ def parse_taste(text: str) -> Taste | None:
     return taste if _fits(taste) else None
 
 
+_LARGEST = 1e9
+"""No weight, feature or variance is larger, and no precision: what goes beyond was not fitted."""
+
+
 def _fits(taste: Taste) -> bool:
+    """Whether its parts fit each other, and can be what was fitted."""
     d = len(taste.features)
     vectors = (taste.mean, taste.prior_mean, taste.prior_precision, taste.typical, taste.covariance, *taste.covariance)
-    return all(len(vector) == d for vector in vectors)
+    if not all(len(vector) == d for vector in vectors) or not _counts(taste):
+        return False
+    known = [value for value in taste.typical if value is not None]
+    numbers = np.concatenate([taste.mean, taste.prior_mean, taste.prior_precision, known, *taste.covariance])
+    return bool((np.abs(numbers) <= _LARGEST).all()) and min(taste.prior_precision, default=1) > 0 and _is_spread(taste)
+
+
+def _counts(taste: Taste) -> bool:
+    counts = (taste.choices, taste.effective_choices, taste.pairs, taste.confidence)
+    sizes = {len(clip.embedding) for clip in taste.history.clips}
+    return min(counts) >= 0 and sizes <= {EMBEDDING}
+
+
+def _is_spread(taste: Taste) -> bool:
+    """Whether the covariance is one: symmetric, and of no negative variance in any direction."""
+    covariance = np.array(taste.covariance).reshape(len(taste.features), -1)
+    if not np.allclose(covariance, covariance.T, rtol=1e-6, atol=1e-9):
+        return False
+    try:
+        np.linalg.cholesky((covariance + covariance.T) / 2)
+    except np.linalg.LinAlgError:
+        return False
+    return True
 
 
 def serving_taste(connection: sa.Connection, user: str, head: Head) -> Taste | None:

@@ -57,7 +57,7 @@ class Posterior:
     def probability(self, difference: Array) -> float:
         """Chance that the first of two clips is chosen, averaged over what is not known; in (0.05, 0.95)."""
         mean, deviation = self.margin(difference)
-        return LAPSE + (1 - 2 * LAPSE) * _sigmoid(mean / math.sqrt(1 + math.pi * deviation**2 / 8))
+        return LAPSE + (1 - 2 * LAPSE) * chance_of(mean, deviation)
 
     def probabilities(self, differences: Array) -> Array:
         """:meth:`probability` of n differences at once: n x d in, n out."""
@@ -65,9 +65,8 @@ class Posterior:
         return LAPSE + (1 - 2 * LAPSE) * _sigmoids(differences @ self.mean / deviations)
 
     def interval(self, difference: Array, deviations: float = 1.645) -> tuple[float, float]:
-        """The 90 % interval of that chance (for the default ``deviations``)."""
-        mean, deviation = self.margin(difference)
-        low, high = (_sigmoid(mean + sign * deviations * deviation) for sign in (-1, 1))
+        """The 90 % interval of that chance (for the default ``deviations``); see :func:`interval_of`."""
+        low, high = interval_of(*self.margin(difference), deviations)
         return LAPSE + (1 - 2 * LAPSE) * low, LAPSE + (1 - 2 * LAPSE) * high
 
     def known_share(self, difference: Array) -> float:
@@ -94,6 +93,25 @@ class Posterior:
 
     def _variances(self, differences: Array) -> Array:
         return np.maximum(0.0, np.einsum("ij,ij->i", differences @ self.covariance, differences))
+
+
+def chance_of(mean: float, deviation: float) -> float:
+    """``sigmoid`` of a normal margin, averaged (without lapses); in (0, 1)."""
+    return _sigmoid(mean / math.sqrt(1 + math.pi * deviation**2 / 8))
+
+
+def interval_of(mean: float, deviation: float, deviations: float = 1.645) -> tuple[float, float]:
+    """The 90 % interval of ``sigmoid`` of a normal margin (for the default ``deviations``), made to hold the average.
+
+    Averaging pulls the chance towards one half, further than the interval reaches where the margin is far from 0 and
+    its deviation large; the interval is then widened to that chance, which is what was told.
+
+    >>> [round(x, 3) for x in (chance_of(20.0, 5.0), *interval_of(20.0, 5.0))]
+    [0.999, 0.999, 1.0]
+    """
+    chance = chance_of(mean, deviation)
+    low, high = (_sigmoid(mean + sign * deviations * deviation) for sign in (-1, 1))
+    return min(low, chance), max(high, chance)
 
 
 def prior(mean: Array, precision: Array) -> Posterior:

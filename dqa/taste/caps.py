@@ -6,10 +6,11 @@ Choices that contradict each other are all kept: together they say that it is a 
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dqa.taste.bradley_terry import Array
 from dqa.taste.choice import Choice
@@ -27,10 +28,26 @@ def caps(choices: Sequence[Choice]) -> Array:
     return weights * _bursts(choices, weights)
 
 
+def pairs_of(choices: Sequence[Choice]) -> NDArray[np.intp]:
+    """The unordered pair of clips of each choice, shape (n,), numbered from 0; unknown clips are a pair apart."""
+    known: dict[object, int] = {}
+    keys = [tuple(sorted(c.clips)) if all(c.clips) else i for i, c in enumerate(choices)]
+    return np.array([known.setdefault(key, len(known)) for key in keys], dtype=np.intp)
+
+
+def different(pairs: NDArray[np.intp], weights: Array) -> float:
+    """How many different pairs some choices are about: one that was judged again is still one.
+
+    Args:
+        pairs: n, the pair of each choice (:func:`pairs_of`).
+        weights: n, how much each counts.
+    """
+    return float(np.minimum(1.0, np.bincount(pairs, weights)).sum()) if len(pairs) else 0.0
+
+
 def _pairs(choices: Sequence[Choice]) -> Array:
-    keys = [tuple(sorted(c.clips)) for c in choices]
-    times = Counter(keys)
-    return np.array([min(1.0, PAIR_CAP / times[key]) if all(key) else 1.0 for key in keys])
+    keys = pairs_of(choices)
+    return np.minimum(1.0, PAIR_CAP / np.bincount(keys)[keys]) if len(keys) else np.zeros(0)
 
 
 def _bursts(choices: Sequence[Choice], weights: Array) -> Array:

@@ -21,7 +21,7 @@ class Choice:
     Attributes:
         a, b: features of the two clips, shape (d,), NaN where not judged.
         chosen: which was preferred.
-        clips: what tells the clips apart (evaluation ids, or hashes of their media); empty when unknown.
+        clips: what tells the clips apart: the hashes of their content; empty when unknown.
         prompts: the prompts they were made from; choices that share one never straddle a split.
         left: which clip was shown on the left; None when unknown.
         why: the reasons that were ticked.

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from dqa.taste.bradley_terry import Array
 from dqa.taste.choice import Choice
+from dqa.taste.enough import speaks
 from dqa.taste.recipe import Recipe
-from dqa.taste.taste import KNOWN_ENOUGH, CurvePoint, HeldOut
+from dqa.taste.taste import CurvePoint, HeldOut
 
 FOLDS = 5
 MIN_PAIRS = 10
@@ -50,8 +51,8 @@ def components(choices: Sequence[Choice]) -> Folds:
     return _connected([_things(c) for c in choices])
 
 
-def predicted(recipe: Recipe, trained: Folds, asked: Array, fold: Folds) -> tuple[Array, Array]:
-    """Each asked pair's chance and known share, from the choices outside its fold: two arrays of shape (m,).
+def predicted(recipe: Recipe, trained: Folds, asked: Array, fold: Folds) -> tuple[Array, NDArray[np.bool_]]:
+    """Each asked pair's chance, and whether a taste would speak of it, from the choices outside its fold: shape (m,).
 
     Args:
         recipe: of n choices.
@@ -59,13 +60,15 @@ def predicted(recipe: Recipe, trained: Folds, asked: Array, fold: Folds) -> tupl
         asked: m x d, differences to predict.
         fold: m, the fold of each.
     """
-    chances, known = np.empty(len(asked)), np.empty(len(asked))
+    chances, told = np.empty(len(asked)), np.zeros(len(asked), dtype=np.bool_)
     start = recipe.fitted().mean
     for each in np.unique(fold):
         rows = fold == each
-        posterior = recipe.fitted(trained != each, start).without_last(1)
-        chances[rows], known[rows] = posterior.probabilities(asked[rows]), posterior.known_shares(asked[rows])
-    return chances, known
+        others = trained != each
+        posterior = recipe.fitted(others, start).without_last(1)
+        chances[rows] = posterior.probabilities(asked[rows])
+        told[rows] = speaks(posterior.known_shares(asked[rows]), recipe.different(others))
+    return chances, told
 
 
 def held_out(recipe: Recipe, fold: Folds | None) -> HeldOut | None:
@@ -74,7 +77,7 @@ def held_out(recipe: Recipe, fold: Folds | None) -> HeldOut | None:
     pairs = int(rows.sum())
     if fold is None or pairs < MIN_PAIRS:
         return None
-    p, known = predicted(recipe, fold, recipe.differences[rows, :-1], fold[rows])
+    p, told = predicted(recipe, fold, recipe.differences[rows, :-1], fold[rows])
     y, w = recipe.outcomes[rows], weights[rows]
     return HeldOut(
         pairs=pairs,
@@ -82,7 +85,7 @@ def held_out(recipe: Recipe, fold: Folds | None) -> HeldOut | None:
         brier=float(np.average((p - y) ** 2, weights=w)),
         loss=float(np.average(log_loss(p, y), weights=w)),
         ece=calibration_error(p, y, w),
-        abstained=float(np.average(known < KNOWN_ENOUGH, weights=w)),
+        abstained=float(np.average(~told, weights=w)),
     )
 
 

@@ -54,6 +54,7 @@ def learn(
         history=history,
         choices=len(choices),
         effective_choices=float(settled.weights.sum()),
+        effective_pairs=settled.different(),
         loss=posterior.loss,
         confidence=float(np.mean(known)) if len(known) else 0.0,
         typical=_typical(choices, settled.weights),

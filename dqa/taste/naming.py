@@ -44,6 +44,17 @@ def words(name: str, way: Way = "high") -> str:
     return entry.more if way == "high" else entry.less
 
 
+def beside(name: str, way: Way) -> str:
+    """What a clip has beside the typical one, in a few words: what is there or not as such, what has a scale compared.
+
+    >>> beside("look:brightness", "low"), beside("tag:people", "low")
+    ('lower brightness than typical', 'no people')
+    """
+    if name.startswith(("tag:", "embedding:")):
+        return words(name, way)
+    return f"{'higher' if way == 'high' else 'lower'} {noun(name)} than typical"
+
+
 def noun(name: str) -> str:
     """What a feature measures.
 

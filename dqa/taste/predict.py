@@ -7,10 +7,11 @@ from pydantic import BaseModel, ConfigDict
 from dqa.errors import UsageError
 from dqa.record import EvaluationRecord
 from dqa.taste import naming
+from dqa.taste.enough import more_choices
 from dqa.taste.explain import EMBEDDING, Push, pushes
 from dqa.taste.features import INDEX, Judged, Vector, difference, features
 from dqa.taste.learn import learn
-from dqa.taste.taste import KNOWN_ENOUGH, Taste
+from dqa.taste.taste import Taste
 
 _NAMED = 4
 _FAINT = 0.02
@@ -24,6 +25,8 @@ class Prediction(BaseModel):
         p_a: chance that A is chosen, averaged over what is not known.
         interval: its 90 % interval.
         abstained: the choices so far say too little about such a pair; the chance is mostly the prior's.
+        more_choices: about how many more it takes until it does not abstain; 0 when it does not, None when that can't
+            be said (the taste is of another version of DQA).
         version: of the taste; None when none can be used, and the prior alone speaks.
         because: what pushes most, in words, strongest first.
     """
@@ -33,6 +36,7 @@ class Prediction(BaseModel):
     p_a: float
     interval: tuple[float, float]
     abstained: bool
+    more_choices: int | None
     version: int | None
     because: tuple[str, ...]
 
@@ -46,11 +50,13 @@ def predict(taste: Taste | None, a: Judged, b: Judged) -> Prediction:
     serving = known or learn([], version=0)
     posterior = serving.posterior()
     gap = difference(*(features(clip, serving.style, serving.history) for clip in (a, b)))
+    more = more_choices(posterior.known_share(gap), serving.pairs)
     named = [push for push in pushes(posterior.mean, gap)[:_NAMED] if abs(push.value) > _FAINT]
     return Prediction(
         p_a=posterior.probability(gap),
         interval=posterior.interval(gap),
-        abstained=posterior.known_share(gap) < KNOWN_ENOUGH,
+        abstained=more > 0,
+        more_choices=more if known is taste else None,
         version=known.version if known else None,
         because=tuple(_words(push, gap) for push in named),
     )

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dqa.taste.bradley_terry import Array, Posterior, fit
-from dqa.taste.caps import caps
+from dqa.taste.caps import caps, different, pairs_of
 from dqa.taste.choice import Choice
 from dqa.taste.features import INDEX, NAMES
 from dqa.taste.prior import Population, pooled
@@ -38,6 +38,7 @@ class Recipe:
             1 left, -1 right, 0 unknown.
         outcomes: n, 1 for A, 0 for B, 0.5 for a tie.
         counts: n, how much each choice counts before anything is forgotten; oldest first.
+        pairs: n, the pair of clips of each choice (:func:`dqa.taste.caps.pairs_of`).
         mean, precision: d + 1, the prior.
         half_life: in choices; None forgets nothing.
     """
@@ -45,6 +46,7 @@ class Recipe:
     differences: Array
     outcomes: Array
     counts: Array
+    pairs: NDArray[np.intp]
     mean: Array
     precision: Array
     half_life: float | None = None
@@ -58,8 +60,17 @@ class Recipe:
         """The recipe when there were only the first ``n`` choices, with what was settled later."""
         first = slice(0, n)
         return replace(
-            self, differences=self.differences[first], outcomes=self.outcomes[first], counts=self.counts[first]
+            self,
+            differences=self.differences[first],
+            outcomes=self.outcomes[first],
+            counts=self.counts[first],
+            pairs=self.pairs[first],
         )
+
+    def different(self, rows: NDArray[np.bool_] | None = None) -> float:
+        """How many different pairs the choices (of those rows) are about."""
+        kept = slice(None) if rows is None else rows
+        return different(self.pairs[kept], self.weights[kept])
 
     def fitted(self, rows: NDArray[np.bool_] | None = None, start: Array | None = None) -> Posterior:
         """The posterior over the d features and the side.
@@ -85,7 +96,7 @@ def recipe(choices: Sequence[Choice], population: Population, adapter: bool = Fa
     if not adapter:
         differences[:, ADAPTER] = 0.0
     mean, precision = _prior(population, differences[:, ADAPTER])
-    draft = Recipe(differences, outcomes, caps(choices), mean, precision)
+    draft = Recipe(differences, outcomes, caps(choices), pairs_of(choices), mean, precision)
 
     def refit(n: int, weights: Array) -> Posterior:
         return fit(differences[:n], outcomes[:n], mean, precision, weights)

@@ -13,10 +13,6 @@ from dqa.taste.features import FEATURES_VERSION, NAMES, Vector, centred
 from dqa.taste.history import NO_HISTORY, History
 from dqa.taste.style import NO_STYLE, Style
 
-KNOWN_ENOUGH = 0.25
-"""A taste speaks when the choices have removed this share of the prior's variance: after 30 to 40 choices of pairs like
-those asked about (docs/design/taste.md)."""
-
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -70,6 +66,8 @@ class Taste(_Part):
         features_version, features: what the weights belong to.
         choices: how many choices it has seen.
         effective_choices: their weights' sum, after recency and caps.
+        effective_pairs: how many different pairs of clips they are about, after recency and caps; None in a taste that
+            was kept before this was counted.
         loss: mean log loss over the choices it was fitted to, in nats; None without any.
         confidence: share of the prior's uncertainty that the choices removed, mean over the pairs seen.
         typical: mean features of the clips the user chose between (None: never judged).
@@ -91,6 +89,7 @@ class Taste(_Part):
     features: tuple[str, ...] = NAMES
     choices: int
     effective_choices: float = 0.0
+    effective_pairs: float | None = None
     loss: float | None
     confidence: float
     typical: tuple[float | None, ...]
@@ -113,6 +112,11 @@ class Taste(_Part):
     def usable(self) -> bool:
         """Whether its features are those of this version of DQA."""
         return self.features_version == FEATURES_VERSION and self.features == NAMES
+
+    @property
+    def pairs(self) -> float:
+        """How many different pairs it knows."""
+        return self.effective_choices if self.effective_pairs is None else self.effective_pairs
 
     def posterior(self) -> Posterior:
         """The posterior behind it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 import time
@@ -44,7 +45,8 @@ def clip(name: str, smooth: float, prompt: str = "a wolf") -> EvaluationRecord:
         ),
     }
     base = record(prompt)
-    return base.model_copy(update={"id": f"ev_{name}", "channels": channels})
+    media = base.media.model_copy(update={"sha256": hashlib.sha256(name.encode()).hexdigest()})
+    return base.model_copy(update={"id": f"ev_{name}", "channels": channels, "media": media})
 
 
 @pytest.fixture

@@ -42,13 +42,15 @@ def live(service: RunningService, user: str, upload_of: str) -> list[str]:
     key = {"Idempotency-Key": f"key-{words}"}
     ids = [service.ask(media, f"a wolf {n} {words}", user=user, wait=True).json()["id"] for n in range(3)]
     ids.append(service.ask(media, f"keyed {words}", headers=key, user=user, wait=True).json()["id"])
+    clip.write_bytes(CLIP.read_bytes() + upload_of.encode() + b"another")
+    ids.append(service.ask(service.upload(clip), f"another {words}", user=user, wait=True).json()["id"])
     for what in ("fail", "bug", "exit:3"):
         service.ended(service.ask(media, f"{what} {words}", user=user).json()["id"])
     wait_until(lambda: service.client.get("/readyz").status_code == 200, 60)
     gone = service.ask(media, f"deleted {words}", headers={"Idempotency-Key": f"old-{words}"}, user=user, wait=True)
     assert service.client.delete(f"/v1/evaluations/{gone.json()['id']}").status_code == 204
     for n in range(3):
-        choice = {"test_id": f"{words}-{n}", "a": ids[n], "b": ids[(n + 1) % 3], "chosen": "a", "user": user}
+        choice = {"test_id": f"{words}-{n}", "a": ids[n], "b": ids[-1], "chosen": "a", "user": user}
         headers = {"Idempotency-Key": f"choice-{words}-{n}"}
         told = service.client.post("/v1/selections", json={**choice, "why": [words]}, headers=headers)
         assert told.status_code == 201, told.text
@@ -90,8 +92,8 @@ def test_a_listing_proves_that_nothing_is_left(service: RunningService) -> None:
     told = service.client.delete(f"/v1/users/{USER}").json()
     assert told["scrubbed"] is True
     gone = told["removed"]
-    assert (gone["evaluations"], gone["selections"], gone["tuner_steps"], gone["user_styles"]) == (4, 3, 1, 1)
-    assert (gone["trainings"], gone["adapter_rewards"], gone["media"], gone["jobs"]) == (1, 1, 1, 7)
+    assert (gone["evaluations"], gone["selections"], gone["tuner_steps"], gone["user_styles"]) == (5, 3, 1, 1)
+    assert (gone["trainings"], gone["adapter_rewards"], gone["media"], gone["jobs"]) == (1, 1, 2, 8)
     assert any(name.startswith("media/") for name in told["files"])
     assert sum(name.startswith("adapters/") for name in told["files"]) == 2
     for word in (USER, canary(USER)):
@@ -115,7 +117,7 @@ def test_every_column_of_every_table_is_read(service: RunningService) -> None:
             rows = [str(row) for row in connection.execute(f'SELECT * FROM "{name}"')]
             assert not [row for row in rows if USER in row], name
     media = service.client.get("/v1/users/bystander/export").json()["media"]
-    assert len(media) == 1, "the shared upload is still there"
+    assert len(media) == 2, "the shared upload is still there"
     assert service.client.get(f"/v1/media/{media[0]['id']}/frames/0.jpg").status_code == 200
 
 
@@ -125,7 +127,7 @@ def test_whoever_comes_back_begins_anew(service: RunningService) -> None:
     state = service.client.get(f"/v1/tuner?user={USER}").json()
     assert (state["version"], state["steps"]) == (None, [])
     ids = live(service, USER, USER)
-    assert len(ids) == 4, "old keys stand in nobody's way"
+    assert len(ids) == 5, "old keys stand in nobody's way"
     assert [step["training_step"] for step in service.client.get(f"/v1/tuner?user={USER}").json()["steps"]] == [1]
 
 
@@ -168,5 +170,5 @@ def test_nobody_deletes_without_the_token(service: RunningService) -> None:
             assert service.client.request(method, path, headers=headers).status_code == 401
     store = Store.open(Settings(home=service.home))
     with reading(engine_of(store)):
-        assert len(rows_of(store, USER)["evaluations"]) == 4
+        assert len(rows_of(store, USER)["evaluations"]) == 5
     store.close()

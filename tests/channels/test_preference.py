@@ -83,19 +83,47 @@ def test_after_a_few_choices_it_is_learning_and_says_how_many_more() -> None:
     assert result.raw["choices_seen"] == 2
 
 
+@pytest.mark.parametrize("n", [1, 2, 40])
+def test_choices_on_one_pair_do_not_make_it_speak_of_that_pair(n: int) -> None:
+    good, bad = (features(Judged(results(x), "p")) for x in (0.9, 0.2))
+    known = learn([Choice(good, bad, "a", clips=("good", "bad"))] * n, version=7)
+    assert known.posterior().known_share(known.offset(good)) > 0
+    result = judge(0.9, known)
+    assert (result.status, result.score) == ("abstained", None)
+    assert cast("int", result.raw["more_choices"]) >= 19
+    other = judge(0.9, taste(19))
+    assert other.status == "abstained"
+    assert "Learning: about 1 more choice until" in other.reason
+    assert judge(0.9, taste(20)).status == "ok"
+
+
 def test_after_enough_choices_it_gives_a_chance_and_its_reasons() -> None:
     good, bad = judge(0.95, taste(80)), judge(0.1, taste(80))
     assert good.score is not None
     assert bad.score is not None
     assert 0 < bad.score < 0.5 < good.score < 1
-    assert "speaks for it: smooth motion" in good.reason
-    assert "speaks against it: jerky motion" in bad.reason
+    assert "speaks for it: higher motion smoothness than typical (+" in good.reason
+    assert "speaks against it: lower motion smoothness than typical (-" in bad.reason
     assert good.raw["version"] == 7
     assert good.confidence is not None
     interval = good.raw["interval"]
     assert isinstance(interval, list)
     assert cast("float", interval[0]) < good.score < cast("float", interval[1])
     assert list(cast("dict[str, float]", good.raw["pushes"])) == ["dimension:motion_smoothness"]
+
+
+def test_what_is_said_of_a_scale_is_said_beside_the_typical_clip() -> None:
+    """All clips that were chosen between are bright: one of them is less bright than typical, and not dark."""
+
+    def shown(warmth: float) -> Judged:
+        return Judged(results(0.5, warmth), "p")
+
+    pairs = [(shown(0.95), shown(0.7 + 0.005 * i)) for i in range(40)]
+    known = learn([Choice(features(a), features(b), "a") for a, b in pairs], version=1)
+    context = EvaluationContext("mira", 0, known, results(0.5, 0.7))
+    told = channel().evaluate(OBSERVATION, Prompt("p"), context)
+    assert "speaks against it: lower warmth of colour than typical (-" in told.reason
+    assert "cool" not in told.reason
 
 
 def test_what_was_not_judged_moves_nothing() -> None:
@@ -113,8 +141,8 @@ def test_what_the_user_says_they_like_counts() -> None:
 
     wanted, other = score(fond, "a wolf in the snow"), score(fond, "a hen in the snow")
     assert cast("float", wanted.score) > 0.6 > 0.4 > cast("float", other.score)
-    assert "speaks for it: what you say you like" in wanted.reason
-    assert "what you say you like" not in score(blind, "a wolf in the snow").reason
+    assert "speaks for it: higher match with your likes than typical" in wanted.reason
+    assert "your likes" not in score(blind, "a wolf in the snow").reason
 
 
 @dataclass

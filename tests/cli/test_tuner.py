@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from dqa.config import Settings
 from dqa.store import Store, steps
+from dqa.store.engine import writing
 from dqa.store.selections import Selection
+from dqa.store.tables import tuner_steps
 from tests.cli.conftest import Run
 from tests.store.test_versions import choose, learned, reject
+from tests.store.world import engine_of
 
 
 @pytest.fixture
@@ -120,3 +125,26 @@ def test_a_reset_is_asked_about_and_can_be_declined(store: Store) -> None:
         assert store.tuner.state("u").serving == serving
     os.close(leader)
     os.close(follower)
+
+
+@pytest.mark.parametrize("command", [("tuner", "status"), ("tuner", "history"), ("tuner", "step")])
+def test_a_warning_of_the_store_is_no_line_of_json(store: Store, home: Path, command: tuple[str, ...]) -> None:
+    learned(store, 4, 6)
+    with writing(engine_of(store)) as connection:
+        connection.execute(sa.update(tuner_steps).where(tuner_steps.c.version == 2).values(taste="{"))
+    environment = {**os.environ, "DQA_HOME": str(home)}
+    arguments = [sys.executable, "-m", "dqa", *command, "--user", "u", "--json"]
+    done = subprocess.run(arguments, env=environment, text=True, capture_output=True, check=False, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert "can't be read" in (home / "logs" / "dqa.log").read_text()
+    if command == ("tuner", "status"):
+        assert told[0]["version"] == 1, "the one that really serves"
+
+
+def test_status_tells_how_many_more_choices_it_takes(store: Store, cli: Run) -> None:
+    learned(store, 19, 1)
+    cli("tuner", "rollback", "--to", "1", "--user", "u")
+    assert "learning: about 1 more choice until it judges a clip" in cli("tuner", "status", "--user", "u").out
+    cli("tuner", "rollback", "--to", "2", "--user", "u")
+    assert "learning" not in cli("tuner", "status", "--user", "u").out

@@ -77,3 +77,23 @@ def test_imports_at_the_same_time_keep_each_test_once(store: Store) -> None:
     assert sum(each.imported for each in done) == 40
     assert all(each.imported + each.already_known == 40 for each in done)
     assert len(store.selections.page("u", 1000)) == 40
+
+
+def test_a_choice_keeps_the_time_that_the_block_tells(store: Store) -> None:
+    told = ("2026-01-31T12:00:00+01:00", "1769857200000", "yesterday")
+    for number, when in enumerate(told):
+        choice = Choice(test_id=f"t{number}", a="ev_a", b="ev_b", chosen="a", timestamp=when)
+        import_choices(store, "u", [choice])
+    created = [kept.created for kept in store.selections.page("u", 10)]
+    assert created[:2] == ["2026-01-31T11:00:00.000Z"] * 2
+    assert created[2] > "2026-02", "no time: it was made when it came"
+
+
+def test_a_clip_over_itself_is_a_problem_of_that_entry(store: Store) -> None:
+    evaluated(store, "one", "/clips/one.mp4")
+    newer = store.get_record("ev_one").model_copy(update={"id": "ev_newer"})
+    store.save_record(newer, Path("/clips/one.mp4"))
+    choices = [Choice(test_id="t", a="ev_one", b="ev_newer", chosen="a"), Choice(test_id="v", a="x", b="y", chosen="a")]
+    done = import_choices(store, "u", choices)
+    assert (done.imported, len(done.problems)) == (1, 1)
+    assert "test t: both sides are the same clip" in done.problems[0].error

@@ -79,7 +79,7 @@ def test_a_malformed_question_is_refused(service: RunningService, params: dict[s
 def test_a_prediction_names_its_version_and_reasons(service: RunningService, store: Store) -> None:
     a, b = graded(store, "guess", 0.9), graded(store, "guess", 0.2)
     told = service.client.get("/v1/tuner/predictions", params={"a": a, "b": b, "user": "guess"}).json()
-    assert told.keys() == {"p_a", "interval", "abstained", "version", "because"}
+    assert told.keys() == {"p_a", "interval", "abstained", "more_choices", "version", "because"}
     assert (told["abstained"], told["version"]) == (True, None)
     assert told["interval"][0] <= told["p_a"] <= told["interval"][1]
 

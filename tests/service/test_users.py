@@ -26,12 +26,14 @@ def address(user: str, rest: str = "") -> str:
 
 
 def furnish(service: RunningService, user: str, tail: bytes = b"") -> list[str]:
-    """Two evaluations of an upload and a choice between them; ``tail`` makes the upload another one."""
-    clip = service.home / f"clip-{len(tail)}.mp4"
-    clip.write_bytes(CLIP.read_bytes() + tail)
-    media = service.upload(clip)
-    clip.unlink()
-    ids = [service.ask(media, f"a wolf of {user}", user=user, wait=True).json()["id"] for _ in range(2)]
+    """Evaluations of two uploads and a choice between them; ``tail`` makes the uploads other ones."""
+    ids: list[str] = []
+    for end in (b"", b"another"):
+        clip = service.home / f"clip-{len(tail)}.mp4"
+        clip.write_bytes(CLIP.read_bytes() + tail + end)
+        media = service.upload(clip)
+        clip.unlink()
+        ids.append(service.ask(media, f"a wolf of {user}", user=user, wait=True).json()["id"])
     choice = {"test_id": f"t-{user}"[:200], "a": ids[0], "b": ids[1], "chosen": "a", "user": user}
     assert service.client.post("/v1/selections", json=choice).status_code == 201
     assert service.client.post("/v1/tuner/steps", json={"user": user}).status_code == 200
@@ -74,7 +76,7 @@ def test_others_keep_their_uploads(guarded: RunningService) -> None:
     media = kept["media"][0]["id"]
     assert guarded.client.get(f"/v1/media/{media}/frames/0.jpg").status_code == 200
     files = guarded.client.delete(address("keeps")).json()["files"]
-    assert [Path(file).parent.name for file in files] == ["media"]
+    assert [Path(file).parent.name for file in files] == ["media", "media"]
     assert guarded.client.get(f"/v1/media/{media}/frames/0.jpg").status_code == 404
 
 

@@ -8,6 +8,7 @@ import os
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,8 @@ def evaluation(name: str, smooth: float) -> EvaluationRecord:
             status="ok", score=0.5, reason="r", axes={"motion": Axis(score=smooth, reason="r", advice="")}
         ),
     }
-    return base.model_copy(update={"id": f"ev_{name}", "channels": channels})
+    media = base.media.model_copy(update={"sha256": sha256(name.encode()).hexdigest()})
+    return base.model_copy(update={"id": f"ev_{name}", "channels": channels, "media": media})
 
 
 def fill(store: Store, n: int, user: str = "u") -> None:

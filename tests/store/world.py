@@ -60,7 +60,7 @@ def furnish(store: Store, home: Path, user: str, shared: tuple[str, str], rng: r
     pool = [own, shared]
     ids = [evaluate(store, user, *pool[n % 2], n) for n in range(rng.randint(2, 6))]
     for n in range(rng.randint(3, 8)):
-        a, b = rng.sample(ids, 2)
+        a, b = rng.choice(ids[::2]), rng.choice(ids[1::2])  # of one's own clip and the shared one
         store.selections.add(Selection(user, f"{canary(user)}-{n}", a, b, "a", why=(canary(user),)))
     _rows(store, user, ids[0])
     folder = home / "adapters" / user_key(user) / "v1"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dqa.taste.bradley_terry import LAPSE, Posterior, fit, prior
+from dqa.taste.bradley_terry import LAPSE, Posterior, chance_of, fit, interval_of, prior
 
 D = 5
 MEAN, PRECISION = np.zeros(D), np.full(D, 2.0)
@@ -151,3 +151,12 @@ def test_where_the_search_starts_and_how_many_are_asked_at_once_does_not_matter(
     assert np.allclose(cold.mean, warm.mean, atol=1e-4)
     assert np.allclose(cold.probabilities(x), [cold.probability(row) for row in x])
     assert np.allclose(cold.known_shares(x), [cold.known_share(row) for row in x])
+
+
+@given(st.floats(-200, 200), st.floats(0, 100))
+def test_the_interval_holds_the_chance_however_decided_or_unsure_a_taste_is(mean: float, deviation: float) -> None:
+    low, high = interval_of(mean, deviation)
+    assert 0 <= low <= chance_of(mean, deviation) <= high <= 1
+    posterior = Posterior(np.array([mean]), np.array([[deviation**2]]), np.zeros(1), np.ones(1), 1, None)
+    chance, interval = posterior.probability(np.ones(1)), posterior.interval(np.ones(1))
+    assert interval[0] <= chance <= interval[1]

@@ -48,6 +48,16 @@ def test_without_a_usable_taste_the_prior_speaks_and_it_abstains() -> None:
         assert (found.version, found.abstained) == (None, True)
         assert 0.5 < found.p_a < 0.7
     assert predict(None, judged(None), judged(0.2)).p_a == pytest.approx(0.5)
+    assert (predict(None, judged(0.9), judged(0.2)).more_choices, found.more_choices) == (35, None)
+
+
+def test_it_abstains_until_enough_different_pairs_were_chosen_between() -> None:
+    good, bad = judged(0.9), judged(0.3)
+    one_pair = learn([Choice(features(good), features(bad), "a", clips=("g", "b"))] * 60, version=7)
+    found = predict(one_pair, good, bad)
+    assert one_pair.posterior().known_share(features(good)) >= 0
+    assert (found.abstained, found.more_choices) == (True, 19)
+    assert [predict(taste(n), good, bad).more_choices for n in (19, 20)] == [1, 0]
 
 
 def test_equal_clips_are_even_and_there_is_nothing_to_say() -> None:

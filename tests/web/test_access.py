@@ -187,3 +187,16 @@ def test_what_was_learned_arrives_without_moving_what_is_under_the_finger(site: 
         assert button.bounding_box() == box
         finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
         asking(page)
+
+
+def test_after_next_pair_the_keyboard_is_at_the_new_pair_and_chooses_nothing(site: Site, page: Page) -> None:
+    opened(site, page)
+    page.keyboard.press("a")
+    page.wait_for_selector('.choose[data-state="chosen"]')
+    page.keyboard.press("Enter")
+    asking(page)
+    assert page.locator(".asked").evaluate("(e) => e === document.activeElement")
+    assert page.evaluate("scrollY") == 0
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(200)
+    assert page.locator(".choose").get_attribute("data-state") == "asking"

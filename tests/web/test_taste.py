@@ -136,3 +136,13 @@ def test_without_script_it_is_whole(site: Site, browser: Browser) -> None:
         assert page.get_by_role("button", name="Roll back").count() == 0, "what would not work is not shown"
         assert "dqa tuner rollback --to N" in page.locator("main").inner_text()
         assert "needs JavaScript" not in page.locator("body").inner_text()
+
+
+def test_on_a_phone_the_page_is_as_wide_as_the_phone(site: Site, browser: Browser) -> None:
+    from tests.web import chrome
+
+    tasting(site, "phone")
+    with chrome.visit(browser, viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True) as (page, _):
+        page.goto(site.page("/taste", user="phone"))
+        page.locator(".versions tbody tr").first.wait_for()
+        assert page.evaluate("[document.documentElement.scrollWidth, innerWidth]") == [360, 360]

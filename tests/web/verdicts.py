@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 import shutil
 from pathlib import Path
@@ -127,4 +128,6 @@ def _liked(clip: Path, user: str, number: int, chance: random.Random) -> tuple[E
         },
     }  # fmt: skip
     base = evaluation(clip, f"prompt {number % 8} of a wolf", user=user)
-    return EvaluationRecord.model_validate(base.model_dump(by_alias=True) | {"channels": channels}), liked
+    media = base.media.model_dump() | {"sha256": hashlib.sha256(f"{user} {number}".encode()).hexdigest()}
+    changes = {"channels": channels, "media": media}  # a clip of its own: one is never chosen over itself
+    return EvaluationRecord.model_validate(base.model_dump(by_alias=True) | changes), liked

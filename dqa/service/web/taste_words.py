@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dqa.store.trainings import Training
-from dqa.taste.taste import KNOWN_ENOUGH, HeldOut, Position
+from dqa.taste.enough import KNOWN_ENOUGH, LEAST_PAIRS
+from dqa.taste.taste import HeldOut, Position
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,8 @@ def learned_tiles(choices: int, confidence: float, half_life: float | None) -> l
         Tile(
             "Uncertainty removed",
             _percent(confidence),
-            f"of what was unknown about pairs like yours is known now. Below {KNOWN_ENOUGH:.0%}, it abstains.",
+            f"of what was unknown about pairs like yours is known now. It abstains where that is below "
+            f"{_percent(KNOWN_ENOUGH)}, and until you have chosen between {LEAST_PAIRS:.0f} different pairs.",
         ),
         forgets,
     ]

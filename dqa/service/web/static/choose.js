@@ -44,6 +44,7 @@ function trouble(error, retry) {
 }
 
 async function show() {
+  keepFocus();
   enter("loading");
   clear();
   let tracks;
@@ -62,6 +63,14 @@ async function show() {
   enter("asking");
   say(`Two ${pair.sides[0].kind === "image" ? "pictures" : "clips"} to choose between.`);
   if (!calm.matches) player.play();
+}
+
+/**
+ * Who goes on by keyboard stays with the pair: what had the focus is about to be hidden or disabled. Not on a verdict,
+ * since Enter pressed twice would be a choice.
+ */
+function keepFocus() {
+  if (document.activeElement?.closest(".result, .none, .trouble, .verdicts")) find(".asked", root).focus({ preventScroll: true });
 }
 
 function clear() {
@@ -131,7 +140,7 @@ async function deliver(choice, asShown) {
   const expected = get("/v1/tuner/predictions", { a: left.id, b: right.id, user: viewer.user }).catch(() => null);
   const prediction = await expected;
   tell(letter, prediction);
-  await learn(prediction?.abstained ?? false);
+  await learn(prediction);
 }
 
 function tell(letter, prediction) {
@@ -147,10 +156,10 @@ function tell(letter, prediction) {
 }
 
 /** In the background: a failure is no reason to stop choosing, since the choice itself is kept. */
-async function learn(abstained) {
+async function learn(prediction) {
   const about = pair;
   const words = await send("/v1/tuner/steps", { user: viewer.user }).then(
-    (step) => progress(step.choices_seen, abstained),
+    (step) => progress(step.choices_seen, prediction),
     (error) => `Your choice is kept. It will be learned from later: ${error.message}`,
   );
   // Who has gone on already has the next pair: fetched now, that very pair would come a second time.

@@ -14,14 +14,11 @@ function learning() {
   return h("p", {}, "It is still learning your taste, and does not guess about a pair like this yet.");
 }
 
-// Measured on simulated users (docs/design/taste.md): a taste speaks after so many choices of pairs like those asked about.
-const SPEAKS_AFTER = [30, 40];
-
-/** How far it has come, in words: from so many choices, given whether it guessed. */
-export function progress(choices, abstained) {
+/** How far it has come, in words: from so many choices, given its prediction before the last of them (null: not known). */
+export function progress(choices, prediction) {
   const count = `${choices} choice${choices === 1 ? "" : "s"} learned from so far`;
-  const [from, to] = SPEAKS_AFTER.map((enough) => Math.max(0, enough - choices));
-  return abstained && from > 0 ? `${count}; learning: about ${from} to ${to} more until it guesses.` : `${count}.`;
+  const more = (prediction?.more_choices ?? 0) - 1; // it was told before this choice
+  return more > 0 ? `${count}; learning: about ${more} more until it guesses.` : `${count}.`;
 }
 
 function guess({ p_a: p, interval }, choice) {
