@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from dqa.cli import runtime
+from dqa.cli.evaluate import without_models
 from dqa.cli.grader import Engine, Grader, Local, OnRay
 from dqa.cli.manifest import Refused, Request, read_manifest
 from dqa.cli.options import AsJson, BenchmarkBackend, Home, ProfileName, Quiet, Seed, User
@@ -42,7 +43,8 @@ class _Tally:
 
 def command(  # noqa: PLR0913, PLR0917 - a parameter an option
     manifest: Annotated[
-        Path, typer.Argument(metavar="MANIFEST.jsonl", help='Lines of {"id", "media", "prompt", "user"?}.')
+        Path,
+        typer.Argument(metavar="MANIFEST.jsonl", help='Lines of {"id", "media", "prompt", "user"?}.', readable=False),
     ],
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="OUT.jsonl", help="A line per input.", show_default=False)
@@ -148,6 +150,10 @@ def _run(
                 results.write_error(line.id, outcome)
                 tally.failed += 1
                 progress.done(f"failed: {outcome.public()}")
+            elif without_models(outcome):
+                reason = outcome.channels["semantic"].reason.rstrip(".")
+                what = f"{line.id}: whether the prompt was obeyed can't be judged: {reason}"
+                raise UnavailableError(what, fix="mend that and run the same command again: it goes on where it was")
             else:
                 results.write_record(line.id, outcome)
                 tally.graded += 1

@@ -32,7 +32,8 @@ def command(  # noqa: PLR0913, PLR0917 - a parameter an option
         _Text, typer.Option("--test-id", metavar="T", help="The choice's own name; counts once.", show_default=False)
     ] = None,
     source: Annotated[
-        Path | None, typer.Option("--import", metavar="FILE", help="Take choices from a file.", show_default=False)
+        Path | None,
+        typer.Option("--import", metavar="FILE", help="Take choices from a file.", show_default=False, readable=False),
     ] = None,
     target: Annotated[
         Path | None,

@@ -39,7 +39,9 @@ class _Judged:
 
 
 def command(  # noqa: PLR0913, PLR0917 - a parameter an option
-    media: Annotated[list[Path], typer.Argument(metavar="MEDIA", help="Videos or images made from the prompt.")],
+    media: Annotated[
+        list[Path], typer.Argument(metavar="MEDIA", help="Videos or images made from the prompt.", readable=False)
+    ],
     prompt: Annotated[
         str, typer.Option("--prompt", "-p", metavar="TEXT", help="The text they were made from.", show_default=False)
     ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import typer
 from typer.exceptions import TyperException
@@ -18,6 +19,7 @@ PIPE_CLOSED = 141  # what a shell reports for a program ended by SIGPIPE
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Runs one command line and returns its exit code."""
+    _replace_closed_streams()
     _tolerate_odd_names()
     try:
         return _command(arguments)
@@ -59,6 +61,13 @@ def _usage_sentence(error: TyperException) -> str:
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "dqa"
     return f"{what[:1].lower()}{what[1:]}; see {command} --help."
+
+
+def _replace_closed_streams() -> None:
+    """Who closed stdout or stderr (``2>&-``) wants nothing of it; what goes to the other must not be lost for that."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - for the whole process
 
 
 def _tolerate_odd_names() -> None:

@@ -11,7 +11,6 @@ from dqa.cli import runtime
 from dqa.cli.options import AsJson, Home, ProfileName
 from dqa.cli.output import emit, emit_json, one_line, say
 from dqa.errors import InsufficientMemory, UsageError
-from dqa.evaluation.residence import as_asked
 from dqa.models.hub.lock import pinned
 from dqa.models.plan import Mode, PhasePlan, Plan, plan_profile, shortage
 from dqa.models.profiles import Profile, chosen_profile
@@ -41,6 +40,8 @@ def command(
     if mode not in get_args(Mode):
         raise UsageError(f"{mode!r} is not a mode", fix=f"use {', '.join(get_args(Mode))}", where="--mode")
     settings = runtime.settings_from(profile=profile, home=home, budget_gb=budget_gb)
+    from dqa.evaluation.residence import as_asked
+
     chosen = as_asked(chosen_profile(settings), settings)
     known = [pinned(component, settings.home) for component in chosen.components]
     device = "cuda" if chosen.device == "cuda" else "cpu"

@@ -49,7 +49,9 @@ def command(
     evaluation: Annotated[
         str, typer.Argument(metavar="EVALUATION_ID", help="An evaluation's id, or a record's JSON file.")
     ],
-    media: Annotated[Path | None, typer.Option("--media", metavar="PATH", help="Where the clip lies now.")] = None,
+    media: Annotated[
+        Path | None, typer.Option("--media", metavar="PATH", help="Where the clip lies now.", readable=False)
+    ] = None,
     home: Home = None,
     as_json: AsJson = False,
     quiet: Quiet = False,

@@ -103,8 +103,11 @@ class Underway:
 
 
 def printable(path: Path) -> str:
-    """The absolute path, with bytes that are not UTF-8 spelled out, as JSON requires."""
-    return os.fsencode(path.absolute()).decode("utf-8", "backslashreplace")
+    """The absolute path, with bytes that are not UTF-8, and halves of characters, spelled out, as JSON requires."""
+    try:
+        return os.fsencode(path.absolute()).decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # no file has such a name; a manifest may ask for it
+        return str(path.absolute()).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def silent(stage: str, share: float) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from dqa.cli import guard, runtime
+from dqa.cli import guard, logs, runtime
 from tests.cli.doubles import ScriptedEvaluator
 
 ROOT = Path(__file__).parents[2]
@@ -41,6 +41,7 @@ Run = Callable[..., Outcome]
 def cli(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Runs a command in this process with the scripted evaluator."""
     monkeypatch.setattr(runtime, "make_evaluator", ScriptedEvaluator)
+    monkeypatch.setattr(logs, "_current_home", None)  # a process of its own would know of no other command
 
     def run(*arguments: object) -> Outcome:
         capsys.readouterr()

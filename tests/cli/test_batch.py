@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dqa.cli import batch
 from dqa.cli.manifest import Refused, read_manifest
 from tests.cli.conftest import ROOT, Run, command, sentence
 
@@ -78,6 +79,30 @@ def test_lines_that_fail_are_in_the_output_and_the_run_goes_on(
     assert lines["a-0.7b"]["final"] == 0.7
     assert "line 12 already" in lines["line:13"]["error"]["detail"]
     assert all(set(line) == {"request_id", "error"} for line in lines.values() if "error" in line)
+
+
+def test_models_that_are_missing_stop_the_run_and_no_line_counts_as_done(
+    cli: Run, clip: Clip, manifest: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip("a-0.7.mp4")
+    out = tmp_path / "out.jsonl"
+    monkeypatch.setattr(batch, "without_models", lambda _: True)
+    done = cli("batch", manifest(row("a-0.7")), "--output", out, "--quiet")
+    assert done.code == 4
+    assert "whether the prompt was obeyed can't be judged" in sentence(done)
+    assert out.read_text() == ""
+
+
+def test_a_name_that_no_file_can_have_costs_its_own_line(
+    shell: Run, manifest: Callable[..., Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "out.jsonl"
+    path = manifest('{"id": "half", "media": "\\ud800.mp4", "prompt": "dog"}', row("gone"))
+    assert shell("batch", path, "--output", out, "--quiet").code == 3
+    assert {line["request_id"]: line["error"]["type"] for line in read(out)} == {
+        "half": "media-not-found",
+        "gone": "media-not-found",
+    }
 
 
 def test_a_second_run_does_nothing_twice_and_still_tells_of_failures(

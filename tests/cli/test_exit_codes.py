@@ -213,6 +213,18 @@ def test_a_full_disk_under_stdout_is_a_sentence(home: Path) -> None:
     assert done.stderr.startswith("dqa: ")
 
 
+@pytest.mark.parametrize(("closed", "code"), [("2>&-", 0), (">&-", 0)])
+def test_a_stream_that_is_closed_costs_nothing_else(
+    home: Path, clip: Callable[[str], Path], closed: str, code: int
+) -> None:
+    line = [*command("evaluate", clip("a-0.74.mp4"), *PROMPT, "--json", scripted=True)]
+    shell = ["sh", "-c", f'exec "$@" {closed}', "sh", *line]
+    done = subprocess.run(shell, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == code
+    assert ('"final":0.74' in done.stdout) is (closed == "2>&-")
+    assert "unexpected" not in done.stderr
+
+
 def test_help_is_quick_and_loads_no_model_code(home: Path) -> None:
     code = (
         "import sys; from dqa.cli.guard import run; run(['--help']);"

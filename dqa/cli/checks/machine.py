@@ -9,7 +9,6 @@ from pathlib import Path
 
 from dqa.cli.checks.finding import Finding
 from dqa.config import Settings
-from dqa.evaluation.residence import as_asked
 from dqa.models.hub.lock import pinned
 from dqa.models.plan import Plan, plan_profile
 from dqa.models.profiles import Profile
@@ -68,6 +67,8 @@ def _room(profile: Profile, settings: Settings, found: str) -> Finding:
 
 def planned(profile: Profile, settings: Settings) -> Plan:
     """The plan that ``dqa plan`` shows."""
+    from dqa.evaluation.residence import as_asked
+
     profile = as_asked(profile, settings)
     known = [pinned(component, settings.home) for component in profile.components]
     measured = MemoryBook(settings.home).needs(known, "cuda" if profile.device == "cuda" else "cpu", settings)
