@@ -31,15 +31,13 @@ class AdapterRewards:
         home: the state folder.
         base: folder or hub id of the base model; None where the tier is off.
         revision: of a hub id.
-        device: of the profile that is judged with (:class:`dqa.models.profiles.Profile`): a GPU is used for ``"cuda"``
-            only; None for the GPU wherever there is one.
 
-    Not for several threads at once.
+    It uses the GPU wherever there is one, as the training did, whatever the profile: an 8B would take 32 GB of host
+    memory. Not for several threads at once.
     """
 
-    def __init__(self, home: Path, base: str | None, revision: str | None = None, device: str | None = None) -> None:
+    def __init__(self, home: Path, base: str | None, revision: str | None = None) -> None:
         self._home = home
-        self._device = device
         self._config = None if base is None else recipe(base, revision)
         self._base: Any = None
         self._model: Any = None
@@ -130,6 +128,6 @@ class AdapterRewards:
             from dqa.taste.heavy.machine import Machine, choose
 
             assert self._config is not None  # noqa: S101 - asked before
-            how = choose(self._config, Machine.here() if self._device in {None, "cuda"} else Machine())
+            how = choose(self._config, Machine.here())
             self._base = load_base(self._config, dataclasses.replace(how, unsloth=False), self._home)
         return self._base

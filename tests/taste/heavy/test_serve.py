@@ -82,12 +82,8 @@ def test_what_was_on_a_gpu_is_given_back_to_it(
     assert emptied == [False], "after the models are gone"
 
 
-@pytest.mark.parametrize(
-    ("device", "machine"),
-    [(None, Machine(cuda=True)), ("cuda", Machine(cuda=True)), ("cpu", Machine()), ("remote", Machine())],
-)
-def test_a_gpu_is_for_profiles_that_use_one(
-    base: Path, tmp_path: Path, taste: Taste, monkeypatch: pytest.MonkeyPatch, device: str | None, machine: Machine
+def test_a_gpu_is_used_where_there_is_one_whatever_the_profile(
+    base: Path, tmp_path: Path, taste: Taste, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import dqa.taste.heavy.machine as module
 
@@ -100,22 +96,5 @@ def test_a_gpu_is_for_profiles_that_use_one(
 
     monkeypatch.setattr(Machine, "here", lambda: Machine(cuda=True))
     monkeypatch.setattr(module, "choose", watched)
-    assert reward(AdapterRewards(tmp_path, str(base), None, device), taste) is not None
-    assert chosen == [machine]
-
-
-@pytest.mark.parametrize(("profile", "device"), [("embedded", "cpu"), ("remote-vlm", "remote"), ("rtx3090", "cuda")])
-def test_the_surfaces_evaluator_tells_it_the_profiles_device(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, profile: str, device: str
-) -> None:
-    from dqa import graders
-    from dqa.config import Settings
-
-    made: list[Any] = []
-    monkeypatch.setattr(graders, "AdapterRewards", lambda *given: made.append(given))
-    monkeypatch.setattr(graders, "Evaluator", lambda *given, **_: made.append(given))
-    settings = Settings(home=tmp_path, profile=profile, taste_model="m")
-    graders.evaluator_with_taste(settings)
-    rewards, evaluator = made
-    assert rewards == (tmp_path, "m", None, device)
-    assert evaluator[1].name == profile
+    assert reward(AdapterRewards(tmp_path, str(base)), taste) is not None
+    assert chosen == [Machine(cuda=True)]
