@@ -19,6 +19,7 @@ from dqa.cli.manifest import Refused, Request, read_manifest
 from dqa.cli.options import AsJson, BenchmarkBackend, Home, ProfileName, Quiet, Seed, User
 from dqa.cli.output import emit_json, say
 from dqa.cli.progress import Progress, clock, make_progress
+from dqa.cli.reproduce import file_sha256
 from dqa.cli.results import Done, Results
 from dqa.config import Settings
 from dqa.errors import Cancelled, Conflict, DQAError, InputError, UnavailableError, UsageError
@@ -126,7 +127,21 @@ def _changed(line: Request | Refused, before: Done, settings: Settings) -> str:
         return "prompt"
     if (line.user or settings.user) != before.user:
         return "user"
-    return "media" if line.media.name != Path(before.media or "").name else ""
+    if before.seed not in (None, settings.seed):
+        return "seed"
+    return "media" if _is_other(line.media, before) else ""
+
+
+def _is_other(media: Path, before: Done) -> bool:
+    """Whether a path names another clip than the one that was graded; folders may have moved since."""
+    from dqa.evaluation.request import printable
+
+    if printable(media) == before.media:
+        return False
+    try:
+        return file_sha256(media) != before.sha256
+    except (OSError, ValueError):
+        return media.name != Path(before.media or "").name
 
 
 def _run(

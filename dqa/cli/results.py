@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -34,6 +34,8 @@ class Done:
     media: str | None = None
     profile: str | None = None
     benchmark_backend: str | None = None
+    sha256: str | None = None
+    seed: int | None = None
 
 
 class Results:
@@ -141,6 +143,7 @@ def _read(line: bytes) -> tuple[str, Done] | None:
             return key, Done(failed=True)
         recipe = data["reproduce"]
         backend = recipe.get("benchmark_backend")
-        return key, Done(False, data["prompt"], data["user"], recipe["media"], data["profile"], backend)
+        done = Done(False, data["prompt"], data["user"], recipe["media"], data["profile"], backend)
+        return key, replace(done, sha256=recipe["sha256"], seed=recipe["seed"])
     except (ValueError, KeyError, TypeError, RecursionError):
         return None

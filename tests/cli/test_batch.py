@@ -119,6 +119,24 @@ def test_a_second_run_does_nothing_twice_and_still_tells_of_failures(
     assert (again.json["graded"], again.json["graded_before"], again.json["failed_before"]) == (0, 1, 1)
 
 
+def test_another_file_of_the_same_name_and_another_seed_are_said(
+    cli: Run, clip: Clip, manifest: Callable[..., Path], tmp_path: Path
+) -> None:
+    for folder in ("one", "two", "moved"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a-0.7.mp4").write_text("other" if folder == "two" else "same", encoding="utf-8")
+    out = tmp_path / "out.jsonl"
+    assert cli("batch", manifest(row("k", media="one/a-0.7.mp4")), "--output", out).code == 0
+    moved = cli("batch", manifest(row("k", media="moved/a-0.7.mp4")), "--output", out, "--json", "--quiet")
+    assert (moved.code, moved.json["graded_before"], moved.json["changed"]) == (0, 1, 0)
+    other = cli("batch", manifest(row("k", media="two/a-0.7.mp4")), "--output", out, "--quiet")
+    assert other.code == 3
+    assert "its media has changed since it was graded" in sentence(other)
+    seed = cli("batch", manifest(row("k", media="one/a-0.7.mp4")), "--output", out, "--quiet", "--seed", "9")
+    assert seed.code == 3
+    assert "its seed has changed since it was graded" in sentence(seed)
+
+
 @pytest.mark.parametrize(
     "torn", [b'{"request_id":"b-0', b'{"requ', b'{"request_id":"b-0.5","schema":"dqa.eval', b"\0\0\0"]
 )
