@@ -107,7 +107,7 @@ def interval_of(mean: float, deviation: float, deviations: float = 1.645) -> tup
     its deviation large; the interval is then widened to that chance, which is what was told.
 
     >>> [round(x, 3) for x in (chance_of(20.0, 5.0), *interval_of(20.0, 5.0))]
-    [0.999, 0.999, 1.0]
+    [0.998, 0.998, 1.0]
     """
     chance = chance_of(mean, deviation)
     low, high = (_sigmoid(mean + sign * deviations * deviation) for sign in (-1, 1))

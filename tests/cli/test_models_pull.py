@@ -208,8 +208,10 @@ def test_another_vision_language_model_is_pulled_verified_and_judges(
     assert verified["vlm-internvl-8b"]["hash_ok"] is True
     assert verified["vlm"]["state"] == "absent"
     record = dqa("evaluate", clips[0].path, "--prompt", clips[0].prompt, "--json", "--quiet").json
-    for channel in ("semantic", "visionreward"):
-        assert record["channels"][channel]["status"] == "ok"
+    assert record["channels"]["semantic"]["status"] == "ok"
+    # With the random weights of this stand-in it may suspect a sign in the picture, and then abstains.
+    assert record["channels"]["visionreward"]["status"] in ("ok", "abstained")
+    assert isinstance(record["channels"]["visionreward"]["raw"]["frame_text"], float)
     assert record["channels"]["semantic"]["model"]["id"] == "vlm-internvl-8b"
     assert record["channels"]["semantic"]["model"]["revision"] == hub.branches[name]
     assert record["reproduce"]["vlm_component"] == "vlm-internvl-8b"

@@ -18,5 +18,6 @@ def test_what_the_channel_names_is_what_the_page_names() -> None:
     evidence = [{"text": _words(Push("dimension:motion_smoothness", -0.4), offset)}]
     result = ChannelResult.model_validate({"status": "ok", "score": 0.2, "reason": "", "evidence": evidence})
     record = scripted_record("ev_x").model_copy(update={"channels": {"preference": result}, "prompt_adherence": 0.8})
-    said = "It obeys the prompt (0.80); you will probably not like it (0.20), because of jerky motion."
+    because = "because of lower motion smoothness than typical."
+    said = f"It obeys the prompt (0.80); you will probably not like it (0.20), {because}"
     assert in_a_word(record) == said
