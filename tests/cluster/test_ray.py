@@ -157,7 +157,7 @@ def test_what_stops_a_run_stops_it_on_ray_and_an_interrupt_does(
             env={**os.environ, "DQA_TEST_SLOW_S": "400"},
             stderr=subprocess.DEVNULL,
             # A shell's background job ignores it, and whoever it starts does too.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - this test has one thread
         )
         deadline = time.monotonic() + 150
         while not (tmp_path / "underway").exists():
