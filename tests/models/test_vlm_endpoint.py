@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from dqa.errors import DQAError, ServiceUnavailable
 from dqa.models.roles import YesNo
-from dqa.models.vlm import endpoint_line
+from dqa.models.vlm import endpoint, endpoint_line
 from dqa.models.vlm.endpoint import EndpointModel
 from dqa.models.vlm.endpoint_answer import (
     THOUGHT,
@@ -284,3 +284,11 @@ def test_what_may_begin_a_block() -> None:
     assert not begins_to_think([Token("Yes", ())])
     assert not begins_to_think([Token("\n", ())])
     assert not begins_to_think([])
+
+
+def test_an_endpoint_at_which_nobody_listens_is_not_waited_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endpoint, "_NOBODY_S", 1.0)
+    began = time.monotonic()
+    with pytest.raises(ServiceUnavailable, match="does not answer"):
+        EndpointModel("http://127.0.0.1:9/v1", "m", patience_s=120).ask([GREY], ["a fox?"])
+    assert time.monotonic() - began < 30

@@ -71,6 +71,8 @@ _AT_ONCE = 4
 _MISFITS = (400, 415, 422, 501)
 """What servers answer to a part of a request that they don't know; also to images, where a model takes none."""
 _LONGEST_PAUSE_S = 30.0
+_NOBODY_S = 10.0
+"""How long a refused connection is tried again: for a server that is started anew, not for one that is not there."""
 
 
 class _Misfit(UnavailableError):
@@ -237,8 +239,9 @@ class EndpointModel:
         return first_choice(self._send(http, "POST", "/chat/completions", body))
 
     def _send(self, http: Line, method: str, path: str, body: Mapping[str, Any] | None) -> dict[str, Any]:
-        """One request; repeated while the server is busy or away, as long as patience lasts."""
-        until = time.monotonic() + self._patience_s
+        """One request; repeated while the server is busy, as long as patience lasts; shortly while nobody listens."""
+        began = time.monotonic()
+        until = began + self._patience_s
         pause = 0.5
         while True:
             try:
@@ -247,8 +250,10 @@ class EndpointModel:
                 raise self._away(f"took longer than {self._patience_s:g} seconds") from None
             except TooLarge:
                 raise self._away(f"sends more than {LARGEST // 2**20} MiB") from None
-            except httpx.HTTPError:
+            except httpx.HTTPError as error:
                 answer = None
+                if isinstance(error, httpx.ConnectError):
+                    until = min(until, began + _NOBODY_S)
             if answer is not None and answer.status not in (429, 500, 502, 503, 504):
                 return _answered(answer, self.model)
             wait = max(pause, _retry_after(answer))
