@@ -9,10 +9,11 @@ from typing import Any
 import structlog
 
 from dqa.errors import InsufficientMemory, ModelUnavailable
+from dqa.models.exhausted import ran_out
 from dqa.models.fingerprints import Known, known
 from dqa.models.snapshot import PICKLED, cached
 from dqa.taste.heavy.config import TrainingConfig
-from dqa.taste.heavy.machine import How, ran_out
+from dqa.taste.heavy.machine import How
 
 log = structlog.get_logger(__name__)
 

@@ -68,15 +68,5 @@ def choose(config: TrainingConfig, machine: Machine) -> How:
     )
 
 
-def ran_out(error: BaseException) -> bool:
-    """Whether it says that there is too little memory: of the host, or of a device in one of PyTorch's ways.
-
-    Its ``OutOfMemoryError`` is a ``RuntimeError``; CUDA's libraries that can't get their own share raise plain ones.
-    """
-    kinds = {kind.__name__ for kind in type(error).__mro__}
-    said = str(error)
-    return bool(kinds & {"MemoryError", "OutOfMemoryError"}) or "out of memory" in said or "ALLOC_FAILED" in said
-
-
 def _installed(package: str) -> bool:
     return importlib.util.find_spec(package) is not None

@@ -17,8 +17,8 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 
 from dqa.errors import DQAError
+from dqa.models.exhausted import ran_out
 from dqa.taste.heavy.config import Failed, TrainingRequest
-from dqa.taste.heavy.machine import ran_out
 
 Tell = Callable[[BaseModel], None]
 
