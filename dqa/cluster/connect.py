@@ -43,7 +43,7 @@ _CLOSE_IT = "start it with RAY_AUTH_MODE=token on every machine (docs/how-to/clu
 def connected(address: str | None) -> Generator[Any]:
     """The module ``ray``, connected; afterwards no longer, and what was started for it has ended.
 
-    Until then nothing gets to stdout, where Ray tells of machines that died.
+    Until then nothing gets to stdout, where Ray tells of machines that died, and Ray's settings are in the environment.
 
     Args:
         address: ``host:port`` of a running cluster; None starts one on this machine.
@@ -55,9 +55,26 @@ def connected(address: str | None) -> Generator[Any]:
     with (
         Path(os.devnull).open("w", encoding="utf-8") as nowhere,
         redirect_stdout(nowhere),
+        _environment_restored(),
         _started() if address is None else _joined(address) as ray,
     ):
         yield ray
+
+
+@contextmanager
+def _environment_restored() -> Generator[None]:
+    """Else a cluster joined later in this process would be offered the token of one that is gone."""
+    before = _ray_settings()
+    try:
+        yield
+    finally:
+        for name in _ray_settings():
+            del os.environ[name]
+        os.environ.update(before)
+
+
+def _ray_settings() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name.startswith("RAY_")}
 
 
 def _imported(**environment: str) -> Any:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dqa.cluster.connect import _answering, _short, _sweep
+from dqa.cluster.connect import _answering, _short, _sweep, connected
 from dqa.errors import UnavailableError, UsageError
 
 
@@ -40,3 +40,13 @@ def test_where_nobody_listens_nothing_is_waited_for() -> None:
         taken.bind(("127.0.0.1", 0))  # bound, not listening
         with pytest.raises(UnavailableError, match="no Ray cluster to join"):
             _answering(f"127.0.0.1:{taken.getsockname()[1]}")
+
+
+def test_rays_settings_and_its_token_do_not_outlive_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "1")
+    before = dict(os.environ)
+    with pytest.raises(UnavailableError, match="ray is not installed"), connected(None):
+        pass
+    assert dict(os.environ) == before
