@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from dqa.record import ChannelName, ChannelResult
-from dqa.synthesis import Verdict
+from dqa.synthesis import Verdict, final_text
 
 WEAK = 0.6
 """Findings below this are weak."""
@@ -70,7 +70,7 @@ def reasoning(results: Mapping[ChannelName, ChannelResult], verdict: Verdict) ->
         return "No channel could judge this clip, so there is no grade. " + _not_judged(results)
     found = findings(results)
     sentences = [
-        f"Grade {verdict.grade} ({verdict.final:.2f}): {_ACTIONS[verdict.action]}.",
+        f"Grade {verdict.grade} ({final_text(verdict.final)}): {_ACTIONS[verdict.action]}.",
         f"Strongest evidence: {_say(found[-1])}.",
         f"Weakest evidence: {'; '.join(_say(f) for f in _weakest(results))}.",
     ]

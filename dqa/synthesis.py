@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import ROUND_DOWN, Decimal
 
 from dqa.record import Action, ChannelName, ChannelResult, Grade
 
@@ -136,6 +137,15 @@ def grade_of(final: float) -> tuple[Grade, Action]:
         if final >= lowest:
             return grade, action
     raise ValueError(f"a final score is in [0, 1], not {final}")
+
+
+def final_text(final: float) -> str:
+    """A final score for the eye: two decimals, cut and not rounded, so that it never stands above its grade.
+
+    >>> final_text(0.8965), final_text(0.9), final_text(1e-7)
+    ('0.89', '0.90', '0.00')
+    """
+    return str(Decimal(str(final)).quantize(Decimal("0.01"), ROUND_DOWN))
 
 
 def _confidence(result: ChannelResult) -> float:

@@ -70,3 +70,9 @@ def test_advice_lists_what_was_not_found_and_each_axis_advice_once() -> None:
     given = advice(results())
     assert given[0].startswith("Not found in the picture: moon")
     assert given[1:] == ("motion low -> reduce prompt complexity",)
+
+
+def test_the_score_never_stands_above_its_grade() -> None:
+    told = ChannelResult(status="ok", score=0.8965, reason="The frames look like a wolf.")
+    verdict = synthesise({"semantic": told})
+    assert reasoning({"semantic": told}, verdict).startswith("Grade A- (0.89): ")

@@ -23,6 +23,7 @@ from dqa.cli.reproduce import file_sha256
 from dqa.cli.results import Done, Results
 from dqa.config import Settings
 from dqa.errors import Cancelled, Conflict, DQAError, InputError, UnavailableError, UsageError
+from dqa.synthesis import final_text
 
 FAILED = InputError.exit_code
 
@@ -172,7 +173,7 @@ def _run(
             else:
                 results.write_record(line.id, outcome)
                 tally.graded += 1
-                progress.done("no grade" if outcome.final is None else f"{outcome.grade} {outcome.final:.2f}")
+                progress.done("no grade" if outcome.final is None else f"{outcome.grade} {final_text(outcome.final)}")
 
 
 def _check_engine(engine: str, evaluators: int | None) -> None:

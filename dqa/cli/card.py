@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from dqa.cli.output import clean, emit, one_line
 from dqa.record import ChannelResult, EvaluationRecord
 from dqa.report.compare import in_words
+from dqa.synthesis import final_text
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -34,6 +35,10 @@ def show_ranking(ranked: Sequence[tuple[str, EvaluationRecord]]) -> None:
 def score_text(score: float | None) -> str:
     """A score for the eye; the record keeps it unrounded."""
     return "-" if score is None else f"{score:.2f}"
+
+
+def _final_text(record: EvaluationRecord) -> str:
+    return "-" if record.final is None else final_text(record.final)
 
 
 def _print(parts: Sequence[RenderableType]) -> None:
@@ -63,7 +68,7 @@ def _headline(name: str, record: EvaluationRecord) -> Text:
     colour = _COLOURS.get(record.grade or "", "magenta")
     line = Text()
     line.append(f" {record.grade or 'no grade'} ", style=f"bold reverse {colour}")
-    line.append(f"  {score_text(record.final)}  {record.action}", style=f"bold {colour}")
+    line.append(f"  {_final_text(record)}  {record.action}", style=f"bold {colour}")
     line.append(f"   {one_line(name)}\n", style="bold")
     line.append(f"{_shortened(one_line(record.prompt))}\n", style="italic")
     media = record.media
@@ -130,7 +135,7 @@ def _ranking(ranked: Sequence[tuple[str, EvaluationRecord]]) -> Table:
         colour = _COLOURS.get(record.grade or "", "magenta")
         scores = [_cell(record.channels.get(channel)) for channel in channels]
         grade = _text(record.grade or "none", f"bold {colour}")
-        table.add_row(str(place), _text(one_line(name)), grade, score_text(record.final), record.action, *scores)
+        table.add_row(str(place), _text(one_line(name)), grade, _final_text(record), record.action, *scores)
     return table
 
 

@@ -19,6 +19,7 @@ from dqa.config import Settings
 from dqa.errors import Cancelled, DQAError, InvalidPrompt, UnavailableError, UsageError
 from dqa.record import EvaluationRecord, Grade
 from dqa.report.compare import ranked
+from dqa.synthesis import final_text
 
 if TYPE_CHECKING:
     from dqa.report.view import ClipView
@@ -130,7 +131,7 @@ def _judge(evaluator: runtime.EvaluatorLike, path: Path, prompt: str, progress: 
 
         view = clip_view(evaluation)
     record = evaluation.record
-    progress.done("no grade" if record.final is None else f"{record.grade} {record.final:.2f}")
+    progress.done("no grade" if record.final is None else f"{record.grade} {final_text(record.final)}")
     return _Judged(path, record, view)
 
 

@@ -11,6 +11,7 @@ from dqa.cli import refine_parts, refining, runtime
 from dqa.cli.options import AsJson, Home, ProfileName, Quiet, User
 from dqa.cli.output import emit, emit_json, one_line, say
 from dqa.errors import InputError, UsageError
+from dqa.synthesis import final_text
 
 if TYPE_CHECKING:
     from dqa.record import Grade
@@ -165,7 +166,7 @@ def _show(told: refining.Told) -> None:
     clips = f"{len(record.cycles)} clip{'s' if len(record.cycles) != 1 else ''}"
     emit(one_line(f"{record.outcome} after {clips}: {told.ended.reason}"))
     if best is not None:
-        score = "no grade" if best.final is None else f"{best.grade} ({best.final:.2f})"
+        score = "no grade" if best.final is None else f"{best.grade} ({final_text(best.final)})"
         emit(one_line(f"best: {best.media}, {score}, evaluation {best.evaluation}"))
         emit(one_line(f"prompt: {best.prompt}"))
     emit(one_line(f"report: {told.report}"))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from dqa.record import ChannelName, ChannelResult, EvaluationRecord
+from dqa.synthesis import final_text
 
 NOTABLE = 0.02
 """Scores closer than this are not said to set two clips apart."""
@@ -105,7 +106,7 @@ def _headline(first: EvaluationRecord, second: EvaluationRecord, names: tuple[st
     gap = first.final - second.final
     if gap < 0.005:
         return f"{names[0]} and {names[1]} are level ({first.final:.3f} and {second.final:.3f})."
-    return f"{names[0]} is {gap:.2f} ahead of {names[1]} ({first.final:.2f} to {second.final:.2f})."
+    return f"{names[0]} is {gap:.2f} ahead of {names[1]} ({final_text(first.final)} to {final_text(second.final)})."
 
 
 def _clause(difference: Difference) -> str:

@@ -10,11 +10,17 @@ from jinja2 import BaseLoader, Environment, StrictUndefined
 from pydantic import BaseModel
 
 from dqa.report.text import clean, shorten
+from dqa.synthesis import final_text
 
 
 def score(value: float | None) -> str:
     """Two decimals; a dash for what was not judged, never 0."""
     return "–" if value is None else f"{value:.2f}"
+
+
+def final(value: float | None) -> str:
+    """As :func:`dqa.synthesis.final_text` has it; a dash for what was not judged, never 0."""
+    return "–" if value is None else final_text(value)
 
 
 def number(value: float) -> str:
@@ -36,6 +42,7 @@ _FILTERS: dict[str, Callable[..., Any]] = {
     "clean": clean,
     "shorten": shorten,
     "score": score,
+    "final": final,
     "number": number,
     "percent": percent,
     "pretty": pretty,

@@ -146,7 +146,7 @@ def test_what_sets_two_apart_is_what_moves_the_total() -> None:
     assert found[0].parts[0].name == "temporal flickering"
     assert unshared(good, bad) == [("semantic", False)]
     words = " ".join(in_words(good, bad, ("A", "B")))
-    assert words.startswith("A is 0.24 ahead of B (0.74 to 0.50).")
+    assert words.startswith("A is 0.24 ahead of B (0.74 to 0.49).")
     assert "In its favour: benchmark 0.81 against 0.46" in words
     assert "semantic for B" in words
 

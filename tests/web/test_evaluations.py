@@ -100,6 +100,7 @@ def test_filters_narrow_the_list_and_live_in_the_address(many: tuple[Site, list[
     page.get_by_label("Grade").select_option("F")
     wait_for_count(page, "100 evaluations")
     assert set(page.locator(".row .badge").all_inner_texts()) == {"F"}
+    assert {text[:5] for text in page.locator(".row .meta").all_inner_texts()} == {"0.39 "}, "0.40 would be a C"
     page.get_by_label("Judged for").fill("anna")
     wait_for_count(page, "10 evaluations")
     page.get_by_label("Prompt holds").fill("NUMBER 500")
@@ -146,6 +147,7 @@ def test_without_script_the_list_is_paged(many: tuple[Site, list[EvaluationRecor
         page.goto(site.page("/evaluations", grade="", q="wolf"))
         assert page.locator(".row").count() == 50
         assert page.locator(".row .what").first.inner_text() == made[-1].prompt
+        assert page.locator(".row.tone-bad .meta").first.inner_text().startswith("0.39 ")
         page.get_by_role("link", name="Older").click()
         assert page.locator(".row .what").first.inner_text() == made[-51].prompt
         page.get_by_label("Prompt holds").fill("number 999")

@@ -32,7 +32,7 @@ def thousand(site: Site, count: int = 1000) -> list[EvaluationRecord]:
         bases[i % len(bases)].model_copy(
             update={
                 "id": new_id("ev"), "prompt": f"wolf number {i} in a wood", "user": "default" if i % 100 else "anna",
-                **({} if i % 10 else {"grade": "F", "final": 0.2, "action": "reject"}),
+                **({} if i % 10 else {"grade": "F", "final": 0.3996, "action": "reject"}),
             }
         )
         for i in range(count)

@@ -39,6 +39,13 @@ export function visible(text) {
   return String(text).replace(HIDDEN, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
+/** A final score in two decimals, cut and not rounded, so that it never stands above its grade. */
+export function finalText(final) {
+  if (final < 0.01) return "0.00";
+  const [whole, part = ""] = String(final).split(".");
+  return `${whole}.${part.slice(0, 2).padEnd(2, "0")}`;
+}
+
 /** A share as a whole percentage: 0.714 -> "71 %". */
 export function percent(share) {
   return `${Math.round(100 * share)} %`;

@@ -1,7 +1,7 @@
 // The list of evaluations: filters as one types, thousands of rows, pictures for those in view.
 
 import { get, url, viewer } from "/assets/api.js";
-import { find, h, visible } from "/assets/dom.js";
+import { finalText, find, h, visible } from "/assets/dom.js";
 import { Thumbs } from "/assets/thumbs.js";
 import { Windowed } from "/assets/window.js";
 
@@ -66,7 +66,7 @@ function row(index) {
   const item = items[index];
   if (!item) return null;
   const length = item.kind === "video" ? ` ${item.duration_s.toFixed(1)} s` : "";
-  const details = [`${item.final === null ? "–" : item.final.toFixed(2)} ${item.action}`, `${item.kind}${length}`];
+  const details = [`${item.final === null ? "–" : finalText(item.final)} ${item.action}`, `${item.kind}${length}`];
   const rest = [visible(item.profile), item.created.slice(0, 16).replace("T", " ")];
   return h(
     "li",
