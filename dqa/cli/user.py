@@ -29,8 +29,9 @@ def export(
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Default stdout.", show_default=False)
     ] = None,
     home: Home = None,
+    as_json: AsJson = False,
 ) -> int:
-    """Write everything kept of a user as one JSON document.
+    """Write everything kept of a user as one JSON document, with or without --json.
 
     Evaluations, choices, tuner steps with their tastes, what the user says to like, trainings, and the adapters and
     uploads by name and SHA-256.

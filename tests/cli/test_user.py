@@ -32,6 +32,7 @@ def test_export_to_a_file_and_to_stdout(cli: Run, store: Store, tmp_path: Path) 
     assert done.err == ""
     assert [choice["test_id"] for choice in done.json["choices"]] == ["t0", "t1", "t2"]
     file = tmp_path / "mira.json"
+    assert cli("user", "export", "mira", "--json").json.keys() == done.json.keys()
     assert cli("user", "export", "mira", "--output", file).out == ""
     written = json.loads(file.read_text())
     assert {**written, "created": ""} == {**done.json, "created": ""}
