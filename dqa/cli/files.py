@@ -16,6 +16,7 @@ def write_all(path: Path | None, pieces: Iterable[str]) -> None:
     Raises:
         UsageError: the file can't be written.
         StdoutClosed: stdout's reader went away.
+        StdoutUnwritable: stdout can't be written.
     """
     if path is None or str(path) == "-":
         for piece in pieces:

@@ -10,7 +10,7 @@ from pathlib import Path
 import typer
 from typer.exceptions import TyperException
 
-from dqa.cli.output import StdoutClosed, say
+from dqa.cli.output import StdoutClosed, StdoutUnwritable, flush, say
 from dqa.errors import DQAError, UnavailableError
 
 INTERRUPTED = 130
@@ -34,12 +34,14 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return 2
     except DQAError as error:
         say(error.sentence())
+        if isinstance(error, StdoutUnwritable):
+            _abandon_stdout()
         return error.exit_code
     except Exception as error:  # noqa: BLE001 - the last line of defence: a sentence and a log instead of a traceback
         from dqa.cli.logs import crash_sentence
 
         say(crash_sentence(error))
-        if isinstance(error, OSError):  # perhaps a full disk under stdout: the last flush would fail once more
+        if isinstance(error, OSError):  # perhaps a full disk under typer's help: the last flush would fail once more
             _abandon_stdout()
         return UnavailableError.exit_code
 
@@ -48,10 +50,7 @@ def _command(arguments: Sequence[str] | None) -> int:
     from dqa.cli.app import app
 
     result = typer.main.get_command(app).main(args=arguments, prog_name="dqa", standalone_mode=False)
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        raise StdoutClosed from None
+    flush()
     return result if isinstance(result, int) else 0
 
 

@@ -5,16 +5,34 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any
 
+from dqa.errors import UnavailableError
 from dqa.record import EvaluationRecord
 from dqa.report.text import clean
 
-__all__ = ["StdoutClosed", "clean", "emit", "emit_json", "emit_record", "one_line", "say", "write"]
+__all__ = [
+    "StdoutClosed",
+    "StdoutUnwritable",
+    "clean",
+    "emit",
+    "emit_json",
+    "emit_record",
+    "flush",
+    "one_line",
+    "say",
+    "write",
+]
 
 
 _UNRULY = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 """Characters outside ASCII that break lines or steer a terminal; in JSON they only stand inside strings."""
+
+
+class StdoutUnwritable(UnavailableError):
+    """Stdout takes no more, e.g. its disk is full."""
 
 
 class StdoutClosed(Exception):
@@ -36,13 +54,28 @@ def write(text: str) -> None:
 
     Raises:
         StdoutClosed: the reader went away.
-        OSError: stdout can't be written, e.g. the disk is full.
+        StdoutUnwritable: stdout can't be written.
     """
-    try:
+    with _failures():
         sys.stdout.write(text)
         sys.stdout.flush()
+
+
+def flush() -> None:
+    """Writes out what still waits; raises as :func:`write`."""
+    with _failures():
+        sys.stdout.flush()
+
+
+@contextmanager
+def _failures() -> Generator[None]:
+    try:
+        yield
     except BrokenPipeError:
         raise StdoutClosed from None
+    except OSError as error:
+        what = f"stdout can't be written ({(error.strerror or str(error)).lower()})"
+        raise StdoutUnwritable(what, fix="make room there, or write elsewhere") from None
 
 
 def emit_json(value: Any) -> None:

@@ -8,6 +8,7 @@ about whether a file outside exists.
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Sequence
 from pathlib import Path, PureWindowsPath
@@ -20,6 +21,9 @@ __all__ = ["Container", "open_regular", "resolve_media", "sniff"]
 _RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"{name}{n}" for name in ("COM", "LPT") for n in range(1, 10))}
 
 _SHOWN = 300
+
+_ADDRESS = re.compile(r"(?:^|/)https?:/")
+"""As a path: one that was made whole has lost a slash."""
 
 
 def resolve_media(path: str | os.PathLike[str], roots: Sequence[Path] | None) -> Path:
@@ -36,11 +40,13 @@ def resolve_media(path: str | os.PathLike[str], roots: Sequence[Path] | None) ->
     Raises:
         MediaRefused: outside the roots, a device, or a name that can't be a media file's (control characters,
             network shares, URLs, device names).
-        MediaNotFound: no such file.
+        MediaNotFound: no such file, or an address.
         UnsupportedMedia: a folder.
     """
     text = os.fspath(path)
     _check_text(text, bound=roots is not None)
+    if roots is None and _ADDRESS.search(text) and not os.path.lexists(text):
+        raise MediaNotFound("addresses are not fetched", fix="download the file and give its path", where=_shown(text))
     real = _resolve(Path(text)) if roots is None else _inside(Path(text), [_resolve(root) for root in roots])
     _check_kind(real)
     return real

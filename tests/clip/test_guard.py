@@ -18,6 +18,12 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "root"
 
 
+@pytest.mark.parametrize("given", ["https://a.example/b.mp4", "/work/http:/a.example/b.mp4"])
+def test_an_address_is_called_one(given: str) -> None:
+    with pytest.raises(MediaNotFound, match="addresses are not fetched"):
+        resolve_media(given, None)
+
+
 def test_the_operator_may_read_anything(root: Path) -> None:
     assert resolve_media(root.parent / "secret.mp4", None) == root.parent / "secret.mp4"
     assert resolve_media(str(root / ".." / "secret.mp4"), None) == root.parent / "secret.mp4"
