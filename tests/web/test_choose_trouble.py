@@ -61,6 +61,25 @@ def test_a_choice_that_does_not_arrive_is_kept_and_sent_again(
     assert [posted["test_id"] for posted in pairs.posted] == [one["test_id"]] * 2
 
 
+def test_who_chose_by_a_button_on_a_phone_sees_the_trouble_and_the_way_on(
+    site: Site, page: Page, watch: Watch, both: tuple[EvaluationRecord, EvaluationRecord]
+) -> None:
+    watch.expect("ERR_FAILED")
+    page.set_viewport_size({"width": 360, "height": 500})
+    opened(site, page, "phone", both)
+    asking(page)
+    page.route("**/v1/selections", lambda route: route.abort())
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    page.get_by_role("button", name="A is better").press("Enter")
+    trouble(page)
+    box = page.locator(".trouble").bounding_box()
+    assert box is not None
+    assert 0 <= box["y"] < 500 - box["height"]
+    page.unroute("**/v1/selections")
+    page.keyboard.press("Enter")
+    page.wait_for_selector('.choose[data-state="chosen"]')
+
+
 def test_an_answer_that_is_lost_does_not_count_the_choice_twice(
     site: Site, page: Page, watch: Watch, both: tuple[EvaluationRecord, EvaluationRecord]
 ) -> None:

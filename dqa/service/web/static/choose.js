@@ -39,9 +39,12 @@ function trouble(error, retry, { skippable = false } = {}) {
   if (!(error instanceof Refusal)) console.error(error);
   const wait = error.retryAfter ? ` Try again in ${error.retryAfter} s.` : "";
   find(".trouble-text", root).textContent = (error instanceof Refusal ? error.message : "This page failed.") + wait;
-  find(".retry", root).onclick = retry;
+  const again = find(".retry", root);
+  again.onclick = retry;
   enter("trouble");
   find(".skip", root).disabled = !skippable;
+  // The button that was pressed can't be pressed now and loses the focus; and on a phone the words may be off the screen.
+  if (document.activeElement === document.body || document.activeElement?.matches(":disabled")) again.focus();
 }
 
 async function show() {
