@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import BaseLoader, Environment, StrictUndefined
 from pydantic import BaseModel
 
-from dqa.report.text import clean, shorten
+from dqa.report.text import clean, columns, shorten
 
 
 def score(value: float | None) -> str:
@@ -35,6 +35,7 @@ def pretty(part: BaseModel) -> str:
 _FILTERS: dict[str, Callable[..., Any]] = {
     "clean": clean,
     "shorten": shorten,
+    "columns": columns,
     "score": score,
     "number": number,
     "percent": percent,
