@@ -156,6 +156,21 @@ def test_until_the_rows_are_there_the_list_can_be_read(
     assert page.get_by_role("link", name="Older").is_visible()
 
 
+def test_a_service_that_comes_back_is_not_said_to_be_down(
+    many: tuple[Site, list[EvaluationRecord]], page: Page, watch: Watch
+) -> None:
+    site, _ = many
+    watch.expect("ERR_FAILED")
+    open_list(site, page)
+    page.route("**/v1/evaluations?*", lambda route: route.abort())
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")  # beyond what was asked for at first
+    wait_for_count(page, "The service can't be reached")
+    page.unroute("**/v1/evaluations?*")
+    page.mouse.wheel(0, -50)
+    page.locator('.row[data-index="1007"]').wait_for()
+    wait_for_count(page, "1,008 evaluations")
+
+
 def test_back_from_a_verdict_the_list_stands_where_it_was_left(
     many: tuple[Site, list[EvaluationRecord]], page: Page
 ) -> None:

@@ -43,25 +43,41 @@ async function load({ afresh }) {
     ({ next, total } = answer);
     loading = null;
     if (afresh) begin();
-    else rows.draw();
+    else more();
   } catch (error) {
     if (error.name === "AbortError") return;
     loading = null;
-    count.textContent = error.message;
+    say(error.message);
     if (!begun) list.style.height = "";
   }
 }
 
-function begin() {
+function more() {
+  say(counted());
+  rows.draw();
+}
+
+/** Says it once: a screen reader tells each change. */
+function say(text) {
+  if (count.textContent !== text) count.textContent = text;
+}
+
+function filtered() {
   const { q, grade, action, of, by } = wanted().page;
-  const filtered = Boolean(q || grade || action || of || by);
-  if (total || filtered) document.querySelector(".empty")?.remove();
+  return Boolean(q || grade || action || of || by);
+}
+
+function counted() {
+  if (!total && filtered()) return "None matches. Try fewer words, or clear the filters.";
+  return `${total.toLocaleString("en")} evaluation${total === 1 ? "" : "s"}, newest first`;
+}
+
+function begin() {
+  if (total || filtered()) document.querySelector(".empty")?.remove();
   document.body.classList.add("enhanced");
   document.querySelector(".older")?.remove(); // scrolling does what the link did
   thumbs.clear();
-  count.textContent = total || !filtered
-    ? `${total.toLocaleString("en")} evaluation${total === 1 ? "" : "s"}, newest first`
-    : "None matches. Try fewer words, or clear the filters.";
+  say(counted());
   list.replaceChildren();
   if (begun) scrollTo({ top: Math.min(scrollY, find("main").offsetTop), behavior: "instant" });
   begun = true;
