@@ -22,8 +22,8 @@ _RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"{name}{n}" for name in ("COM", "LPT
 
 _SHOWN = 300
 
-_ADDRESS = re.compile(r"(?:^|/)https?:/")
-"""As a path: one that was made whole has lost a slash."""
+_ADDRESS = re.compile("https?:/")
+"""One that was taken for a path has lost a slash."""
 
 
 def resolve_media(path: str | os.PathLike[str], roots: Sequence[Path] | None) -> Path:
@@ -40,13 +40,11 @@ def resolve_media(path: str | os.PathLike[str], roots: Sequence[Path] | None) ->
     Raises:
         MediaRefused: outside the roots, a device, or a name that can't be a media file's (control characters,
             network shares, URLs, device names).
-        MediaNotFound: no such file, or an address.
+        MediaNotFound: no such file.
         UnsupportedMedia: a folder.
     """
     text = os.fspath(path)
     _check_text(text, bound=roots is not None)
-    if roots is None and _ADDRESS.search(text) and not os.path.lexists(text):
-        raise MediaNotFound("addresses are not fetched", fix="download the file and give its path", where=_shown(text))
     real = _resolve(Path(text)) if roots is None else _inside(Path(text), [_resolve(root) for root in roots])
     _check_kind(real)
     return real
@@ -77,7 +75,7 @@ def open_regular(path: Path) -> int:
 def _check_text(text: str, *, bound: bool) -> None:
     if any(ord(c) < 32 or ord(c) == 127 for c in text):
         raise _refused("the file name holds control characters", "rename the file", text)
-    if "://" in text[:16]:
+    if "://" in text[:16] or _ADDRESS.match(text):
         raise _refused("URLs are not fetched", "download the file and give its path", text)
     if text.startswith("\\\\") or (bound and text.startswith("//")):
         raise _refused("network shares are not read", "copy the file to this machine", text)

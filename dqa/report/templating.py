@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import BaseLoader, Environment, StrictUndefined
 from pydantic import BaseModel
 
-from dqa.report.text import clean, shorten
+from dqa.report.text import clean, columns, shorten
 from dqa.synthesis import final_text
 
 
@@ -41,6 +41,7 @@ def pretty(part: BaseModel) -> str:
 _FILTERS: dict[str, Callable[..., Any]] = {
     "clean": clean,
     "shorten": shorten,
+    "columns": columns,
     "score": score,
     "final": final,
     "number": number,

@@ -27,6 +27,21 @@ def shorten(text: str, limit: int) -> str:
     return text if len(text) <= limit else f"{text[:limit].rstrip()}... ({len(text):,} characters)"
 
 
+def columns(text: str) -> int:
+    """How many columns ``text`` takes where every letter takes one: wide ones take two, those that join others none.
+
+    >>> columns("wolf"), columns("黑狼"), columns("e\u0301")
+    (4, 4, 1)
+    """
+    return sum(_columns(char) for char in text)
+
+
+def _columns(char: str) -> int:
+    if unicodedata.category(char) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in ("W", "F") else 1
+
+
 def _visible(char: str) -> str:
     if char in _HARMLESS or unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Zl", "Zp"):
         return char

@@ -22,6 +22,7 @@ from dqa.service import docs
 from dqa.service.bodies import JsonBodies, Linger
 from dqa.service.changes import Changes
 from dqa.service.context import Service
+from dqa.service.doors import is_page
 from dqa.service.generating import Generating
 from dqa.service.guard import Guard
 from dqa.service.limits import HttpLimits
@@ -55,6 +56,7 @@ from dqa.service.routes import (
 from dqa.service.sessions import Sessions
 from dqa.service.supervisor import REAL_EVALUATOR, Supervisor
 from dqa.service.training import TrainingSchedule
+from dqa.service.web import page
 from dqa.store import Store
 from dqa.store.disk import explained, is_full
 
@@ -165,19 +167,26 @@ def _answer_errors(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unexpected)
 
 
-async def _expected(_request: Request, error: Exception) -> Response:
+async def _expected(request: Request, error: Exception) -> Response:
     assert isinstance(error, DQAError)  # noqa: S101 - registered for these only
     if error.status >= 500:
         log.error("not available", error=error.sentence())
-    return respond(problem_of(error))
+    return _told(request, error)
 
 
-async def _malformed(_request: Request, error: Exception) -> Response:
+async def _malformed(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for these only
     first = error.errors()[0]
     # The place and the rule, never the value: what was sent may be long, or secret.
     place = ".".join(str(part) for part in first["loc"])[:200]
-    return respond(problem_of(InvalidRequest(f"{place}: {first['msg']}"[:400], fix="see /docs")))
+    return _told(request, InvalidRequest(f"{place}: {first['msg']}"[:400], fix="see /docs"))
+
+
+def _told(request: Request, error: DQAError) -> Response:
+    """A problem; on a page, to a browser, in words that a person reads."""
+    if is_page(request.url.path) and "text/html" in request.headers.get("accept", ""):
+        return page("refused.html", None, status=error.status, problem=error)
+    return respond(problem_of(error))
 
 
 async def _routing(request: Request, error: Exception) -> Response:

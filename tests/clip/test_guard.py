@@ -18,9 +18,9 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "root"
 
 
-@pytest.mark.parametrize("given", ["https://a.example/b.mp4", "/work/http:/a.example/b.mp4"])
-def test_an_address_is_called_one(given: str) -> None:
-    with pytest.raises(MediaNotFound, match="addresses are not fetched"):
+@pytest.mark.parametrize("given", ["https://a.example/b.mp4", Path("https://a.example/b.mp4")])
+def test_an_address_is_called_one(given: str | Path) -> None:
+    with pytest.raises(MediaRefused, match="URLs are not fetched"):
         resolve_media(given, None)
 
 

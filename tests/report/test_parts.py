@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jinja2 import PackageLoader
 
 from dqa.clip.frame import Frame
 from dqa.record import EvaluationRecord
@@ -16,6 +19,7 @@ from dqa.report.curves import HEIGHT, WIDTH, curves
 from dqa.report.overlay import regions
 from dqa.report.pictures import picture
 from dqa.report.table import MOST_COLUMNS, comparison
+from dqa.report.templating import templates
 from tests.report.example import record_data
 
 FRAMES = tuple(Frame(i, i / 16, np.zeros((24, 32, 3), np.uint8)) for i in range(9))
@@ -85,6 +89,18 @@ def test_what_was_not_found_is_not_drawn_and_one_name_has_one_colour() -> None:
     )  # fmt: skip
     assert [(r.name, r.frame) for r in shown] == [("cat", 0), ("hat", 2), ("cat", 3)]
     assert shown[0].colour == shown[2].colour != shown[1].colour
+
+
+@pytest.mark.parametrize("name", ["黑色的狼", "ｗｏｌｆ", "wolf", "الذئب"])
+def test_a_label_s_ground_is_as_wide_as_its_letters(name: str) -> None:
+    """Wide letters take one em each, others a little over half of one on average."""
+    record = with_entities({"name": name, "found": True, "frame": 0, "box": [0, 9, 9, 20]})
+    parts: Any = templates(PackageLoader("dqa.report")).get_template("parts.html").module
+    drawn = str(parts.overlay(regions(record), record))
+    found = re.search(r'<g class="c0 tag"><rect .*?width="(?P<ground>[^"]+)".*?font-size="(?P<em>[^"]+)"', drawn)
+    assert found is not None
+    wide = sum(1.0 if unicodedata.east_asian_width(letter) in "WF" else 0.6 for letter in name)
+    assert float(found["ground"]) > wide * float(found["em"])
 
 
 def with_curves(raw: Any) -> EvaluationRecord:

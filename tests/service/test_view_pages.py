@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from dqa.record import ChannelResult, EvaluationRecord
+from dqa.service.web import PAGE_POLICY
 from dqa.service.web.plots import AT_ONCE, learning_curve
 from dqa.service.web.taste_words import held_out_tiles, learned_tiles, position_words, training_words
 from dqa.service.web.verdict import in_a_word, shares
@@ -73,6 +74,19 @@ def test_what_is_not_there_is_a_page_too(service: RunningService, path: str) -> 
 @pytest.mark.parametrize("query", [{"grade": "Z"}, {"cursor": "x"}, {"q": "x" * 201}, {"of": "\0"}])
 def test_filters_that_can_not_be_are_refused(service: RunningService, query: dict[str, str]) -> None:
     assert service.client.get("/evaluations", params=query).status_code == 422
+
+
+@pytest.mark.parametrize(
+    "address", ["/evaluations?grade=Z", "/taste?user=%00", "/refinements?window=0", "/choose?profile=a/b"]
+)
+def test_a_person_is_told_in_words_what_a_program_is_told_as_a_problem(service: RunningService, address: str) -> None:
+    read = service.client.get(address, headers={"Accept": "text/html,*/*;q=0.8"})
+    assert (read.status_code, read.headers["content-type"]) == (422, "text/html; charset=utf-8")
+    assert "<h1>The request does not have the expected form</h1>" in read.text
+    assert 'href="/evaluations"' in read.text
+    assert read.headers["content-security-policy"] == PAGE_POLICY
+    asked = service.client.get(address)
+    assert (asked.status_code, asked.headers["content-type"]) == (422, "application/problem+json")
 
 
 def test_an_empty_filter_is_none(service: RunningService, judged: str) -> None:

@@ -61,6 +61,25 @@ def test_a_choice_that_does_not_arrive_is_kept_and_sent_again(
     assert [posted["test_id"] for posted in pairs.posted] == [one["test_id"]] * 2
 
 
+def test_who_chose_by_a_button_on_a_phone_sees_the_trouble_and_the_way_on(
+    site: Site, page: Page, watch: Watch, both: tuple[EvaluationRecord, EvaluationRecord]
+) -> None:
+    watch.expect("ERR_FAILED")
+    page.set_viewport_size({"width": 360, "height": 500})
+    opened(site, page, "phone", both)
+    asking(page)
+    page.route("**/v1/selections", lambda route: route.abort())
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    page.get_by_role("button", name="A is better").press("Enter")
+    trouble(page)
+    box = page.locator(".trouble").bounding_box()
+    assert box is not None
+    assert 0 <= box["y"] < 500 - box["height"]
+    page.unroute("**/v1/selections")
+    page.keyboard.press("Enter")
+    page.wait_for_selector('.choose[data-state="chosen"]')
+
+
 def test_an_answer_that_is_lost_does_not_count_the_choice_twice(
     site: Site, page: Page, watch: Watch, both: tuple[EvaluationRecord, EvaluationRecord]
 ) -> None:
@@ -269,3 +288,36 @@ def test_with_a_token_one_logs_in_chooses_and_logs_out(tmp_path: Path, browser: 
         page.get_by_role("heading", name="Log in").wait_for()
         page.goto(site.page("/choose"))
         assert page.get_by_role("heading", name="Log in").is_visible()
+
+
+def test_a_choice_that_waits_to_be_sent_can_not_be_skipped(
+    site: Site, page: Page, watch: Watch, both: tuple[EvaluationRecord, EvaluationRecord]
+) -> None:
+    """It will be sent, and counts; "Skipped" would say that it does not."""
+    watch.expect("ERR_FAILED")
+    opened(site, page, "no way back", both, both)
+    asking(page)
+    page.route("**/v1/selections", lambda route: route.abort())
+    page.keyboard.press("a")
+    trouble(page)
+    page.unroute("**/v1/selections")
+    assert page.get_by_role("button", name="Skip").is_disabled()
+    page.keyboard.press("s")
+    assert page.locator(".say").inner_text() != "Skipped."
+    assert kept(site, "no way back") == []
+    page.get_by_role("button", name="Try again").click()
+    page.wait_for_selector('.choose[data-state="chosen"]')
+    assert len(kept(site, "no way back")) == 1
+
+
+def test_reasons_ticked_for_one_pair_are_not_those_of_another_after_going_back(
+    site: Site, page: Page, both: tuple[EvaluationRecord, EvaluationRecord]
+) -> None:
+    opened(site, page, "ticks", both, both)
+    asking(page)
+    page.get_by_label("style").check()
+    page.get_by_role("link", name="Taste").click()
+    page.wait_for_url("**/taste*")
+    page.go_back()
+    asking(page)
+    assert page.locator("[name=why]:checked").count() == 0

@@ -131,6 +131,8 @@ def test_hostile_text_stays_text(site: Site, page: Page) -> None:
     assert HOSTILE[0] in text
     assert "49$" not in text
     assert "\u202e" not in text
+    page.set_viewport_size({"width": 360, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") == 360, "names of any length are broken, not cut"
 
 
 def test_an_image_without_any_score(site: Site, page: Page) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +14,8 @@ from tests.web.site import Site, running_site
 from tests.web.verdicts import HOSTILE, hostile, thousand
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from playwright.sync_api import Browser, Page
 
     from tests.web.chrome import Watch
@@ -139,6 +142,52 @@ def test_the_keyboard_reaches_every_row(many: tuple[Site, list[EvaluationRecord]
     page.get_by_role("heading", name=newest.prompt).wait_for()
 
 
+def test_until_the_rows_are_there_the_list_can_be_read(
+    many: tuple[Site, list[EvaluationRecord]], page: Page, watch: Watch
+) -> None:
+    """The rows that the page came with lie one below the other, while more are asked for and if none come."""
+    site, _ = many
+    watch.expect("503")
+    page.route("**/v1/evaluations?*", lambda route: route.fulfill(status=503, body='{"detail": "busy"}'))
+    page.goto(site.page("/evaluations"))
+    wait_for_count(page, "Busy")
+    tops = page.evaluate("[...document.querySelectorAll('.rows .row')].map((row) => row.getBoundingClientRect().top)")
+    assert len(tops) == 50
+    assert all(below - above > 80 for above, below in pairwise(tops))
+    assert page.get_by_role("link", name="Older").is_visible()
+
+
+def test_a_service_that_comes_back_is_not_said_to_be_down(
+    many: tuple[Site, list[EvaluationRecord]], page: Page, watch: Watch
+) -> None:
+    site, _ = many
+    watch.expect("ERR_FAILED")
+    open_list(site, page)
+    page.route("**/v1/evaluations?*", lambda route: route.abort())
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")  # beyond what was asked for at first
+    wait_for_count(page, "The service can't be reached")
+    page.unroute("**/v1/evaluations?*")
+    page.mouse.wheel(0, -50)
+    page.locator('.row[data-index="1007"]').wait_for()
+    wait_for_count(page, "1,008 evaluations")
+
+
+def test_back_from_a_verdict_the_list_stands_where_it_was_left(
+    many: tuple[Site, list[EvaluationRecord]], page: Page
+) -> None:
+    site, _ = many
+    open_list(site, page)
+    page.evaluate("scrollTo(0, 40000)")
+    row = page.locator('.row[data-index="475"] a')
+    prompt = row.locator(".what").inner_text()
+    row.click()
+    page.get_by_role("heading", level=1, name=prompt).wait_for()
+    page.go_back()
+    row.wait_for()
+    assert abs(page.evaluate("scrollY") - 40000) < 200
+    assert row.locator(".what").inner_text() == prompt
+
+
 def test_without_script_the_list_is_paged(many: tuple[Site, list[EvaluationRecord]], browser: Browser) -> None:
     from tests.web import chrome
 
@@ -165,3 +214,14 @@ def test_hostile_text_stays_text(site: Site, page: Page) -> None:
     assert page.locator(".rows script, .rows svg, .what img").count() == 0
     page.locator(".entry").first.click()
     page.wait_for_url(f"**/evaluations/{record.id}*")
+
+
+def test_an_empty_store_says_what_to_do_and_filters_that_hide_all_say_so(tmp_path: Path, page: Page) -> None:
+    with running_site(tmp_path, ids=()) as site:
+        page.goto(site.page("/evaluations"))
+        page.locator("body.enhanced").wait_for()
+        wait_for_count(page, "0 evaluations")
+        assert "Nothing was judged yet" in page.locator(".empty").inner_text()
+        page.get_by_label("Prompt holds").fill("wolf")
+        wait_for_count(page, "None matches")
+        assert page.locator(".empty").count() == 0

@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 
     from tests.web.chrome import Watch
 
+_LINES = """(element) => {
+  const range = document.createRange();
+  range.selectNodeContents(element);
+  return range.getClientRects().length;
+}"""
+
 
 def test_the_root_leads_to_choosing(site: Site, page: Page) -> None:
     page.goto(site.page("/"))
@@ -49,3 +55,18 @@ def test_nothing_is_wider_than_the_screen(site: Site, page: Page, width: int) ->
     page.set_viewport_size({"width": width, "height": 800})
     page.goto(site.page("/choose", user="a name that goes on and on and on and on"))
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for words in page.locator("nav a, .who label span").all():
+        assert words.evaluate(_LINES) == 1, f"{words.inner_text()} is broken in two"
+
+
+def test_going_back_shows_the_profile_whose_page_it_is(site: Site, page: Page) -> None:
+    page.goto(site.page("/taste", profile="embedded"))
+    page.get_by_role("combobox", name="Profile").select_option("laptop")
+    page.wait_for_url("**/taste?*profile=laptop")
+    page.go_back()
+    page.wait_for_url("**/taste?profile=embedded")
+    assert (
+        page.get_by_role("combobox", name="Profile").input_value()
+        == page.locator("body").get_attribute("data-profile")
+        == "embedded"
+    )

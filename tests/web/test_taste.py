@@ -99,6 +99,8 @@ def test_a_refused_rollback_is_told(site: Site, page: Page, watch: Watch) -> Non
     page.get_by_role("button", name="Yes").click()
     page.locator("#trouble").wait_for()
     assert "77" in page.locator("#trouble").inner_text()
+    assert page.locator("#trouble").evaluate("(told) => told.getBoundingClientRect().top") >= 0, "on the screen"
+    assert page.get_by_role("button", name="Roll back to").evaluate("(e) => e === document.activeElement")
     assert state(site, "late")["version"] == 2
 
 

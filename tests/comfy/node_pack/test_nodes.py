@@ -11,7 +11,9 @@ import socket
 import sys
 import threading
 import time
+from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import av
@@ -22,6 +24,7 @@ from PIL import Image
 from tests.comfy.node_pack.conftest import TOKEN
 from tests.comfy.node_pack.hosting import Host, Interrupted, run
 from tests.service.running import CLIP, RunningService, wait_until
+from tests.web.counting import counting_clip
 
 
 def frames(count: int = 6, shade: float = 0.2, width: int = 65) -> Any:
@@ -37,10 +40,37 @@ def pictures_of(pack: Any) -> Any:
 
 
 class Video:
-    """As ComfyUI's VIDEO: it can save itself."""
+    """As ComfyUI's VIDEO of a file: it copies the packets into mp4, and loses some that come from elsewhere."""
+
+    def __init__(self, path: Path | str = CLIP) -> None:
+        self._path = str(path)
 
     def save_to(self, path: str, **_: object) -> None:
-        shutil.copy(CLIP, path)
+        assert "mp4" in self.get_container_format()
+        shutil.copy(self._path, path)
+
+    def get_container_format(self) -> str:
+        with av.open(self._path) as container:
+            return container.format.name
+
+    def get_components(self) -> SimpleNamespace:
+        with av.open(self._path) as container:
+            rate = container.streams.video[0].average_rate
+            made = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+        return SimpleNamespace(images=np.stack(made).astype(np.float32) / 255, frame_rate=rate, audio=None)
+
+
+class VideoFromComponents:
+    """As ComfyUI's VIDEO of frames: to save them or name their format it encodes yuv420p, which has no odd sizes."""
+
+    def __init__(self, images: Any) -> None:
+        self._images = images
+
+    def save_to(self, path: str, **_: object) -> None:
+        raise av.error.ExternalError(542398533, "Generic error in an external library", path)
+
+    def get_components(self) -> SimpleNamespace:
+        return SimpleNamespace(images=self._images, frame_rate=Fraction(24000, 1001), audio=None)
 
 
 def test_the_prompt_drives_the_graph_from_one_place(pack: Any) -> None:
@@ -68,6 +98,29 @@ def test_a_clip_is_graded_however_it_comes(connected: Host, pack: Any, service: 
     assert connected.shown[-1] == 100
     if how in ("video", "file"):
         assert record["media"]["sha256"] == hashlib.sha256(CLIP.read_bytes()).hexdigest()
+
+
+def test_a_video_of_frames_is_sent_as_frames_are(pack: Any, tmp_path: Path) -> None:
+    sent = frames(5)
+    pictures_of(pack).save_video(VideoFromComponents(sent), str(tmp_path / "a.mp4"), lambda: None)
+    pictures_of(pack).write_mp4(sent, 24000 / 1001, str(tmp_path / "b.mp4"), lambda: None)
+    assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "b.mp4").read_bytes()
+
+
+@pytest.mark.parametrize(("name", "codec"), [("x.webm", "libvpx"), ("x.mkv", "libx264")])
+def test_a_video_of_another_container_is_encoded(pack: Any, tmp_path: Path, name: str, codec: str) -> None:
+    clip = counting_clip(tmp_path / name, 12, 8, codec)
+    pictures_of(pack).save_video(Video(clip), str(tmp_path / "x.mp4"), lambda: None)
+    with av.open(str(tmp_path / "x.mp4")) as container:
+        assert (container.streams.video[0].codec_context.name, container.streams.video[0].average_rate) == ("h264", 8)
+        assert sum(1 for _ in container.decode(video=0)) == 12
+
+
+@pytest.mark.filterwarnings("error")
+def test_values_that_no_colour_has_become_the_nearest(pack: Any) -> None:
+    batch = np.array([np.nan, np.inf, -np.inf, -3, 7, 1.5, 0.5, 1], np.float32).reshape(1, 1, 8, 1)
+    picture = np.asarray(Image.open(io.BytesIO(pictures_of(pack).as_png(batch))))
+    assert picture[0, :, 0].tolist() == [0, 255, 0, 0, 255, 255, 127, 255]
 
 
 def test_a_score_under_the_own_bar_is_not_accepted(connected: Host, pack: Any) -> None:
@@ -168,6 +221,9 @@ def test_the_token_is_in_nothing_that_a_node_gives(connected: Host, pack: Any) -
         ("DQAEvaluateVideo", {"prompt": "a wolf", "file": "../secret.mp4"}, "outside ComfyUI's output folder"),
         ("DQAEvaluateVideo", {"prompt": "a wolf", "file": "/etc/passwd"}, "outside ComfyUI's output folder"),
         ("DQAEvaluateVideo", {"prompt": "a wolf", "file": "none.mp4"}, "no such file"),
+        ("DQAEvaluateVideo", {"prompt": "a wolf", "file": "a\0b.mp4"}, "no such file"),
+        ("DQAEvaluateVideo", {"prompt": "a wolf", "file": "x" * 5000}, "no such file"),
+        ("DQAEvaluateVideo", {"prompt": "a wolf", "video": Video(__file__)}, "can't be read"),
         ("DQAEvaluateVideo", {"prompt": "a wolf", "file": "text.mp4"}, "not a supported video or image"),
         ("DQACompare", {"generated": frames(1)}, "needs one reference"),
         ("DQACompare", {"reference": frames(1)}, "what was generated is missing"),

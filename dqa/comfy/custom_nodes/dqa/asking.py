@@ -70,11 +70,11 @@ class Asking:
         return self._send(io.BytesIO(data), len(data))
 
     def send_video(self, video: Any) -> str:
-        """A VIDEO: its packets are copied where they can be, not encoded again."""
+        """A VIDEO: packets of mp4 are copied; anything else is encoded as images are."""
         with tempfile.TemporaryDirectory(prefix="dqa-") as folder:
             path = Path(folder) / "video.mp4"
             try:
-                video.save_to(str(path))
+                pictures.save_video(video, str(path), host.raise_if_interrupted)
             except (AttributeError, TypeError):
                 raise DQAProblem("the video is none; connect a VIDEO output, or images and fps.") from None
             host.raise_if_interrupted()

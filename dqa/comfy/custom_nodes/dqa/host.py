@@ -53,10 +53,14 @@ def under_output(name: str) -> Path:
         DQAProblem: it lies elsewhere, or is no file.
     """
     folder = output_folder()
-    path = (folder / name.strip()).resolve()
+    try:
+        path = (folder / name.strip()).resolve()
+        there = path.is_file()
+    except (OSError, ValueError):  # no name that a file could have
+        path, there = folder, False
     if not path.is_relative_to(folder):
         raise DQAProblem("the file lies outside ComfyUI's output folder; give one that ComfyUI saved.")
-    if not path.is_file():
+    if not there:
         raise DQAProblem("there is no such file in ComfyUI's output folder; check its name and subfolder.")
     return path
 

@@ -12,6 +12,8 @@ from .errors import DQAProblem
 
 _CRF = "8"
 """Of x264: visually lossless, so that what is judged is the generator's work and not the encoder's."""
+_FRAMES_ONLY = "VideoFromComponents"
+"""ComfyUI's class of a VIDEO that no file is behind."""
 
 
 def frame_count(images: Any) -> int:
@@ -62,10 +64,36 @@ def write_mp4(images: Any, fps: float, path: str, tick: Callable[[], None]) -> N
         container.mux(stream.encode(None))
 
 
+def save_video(video: Any, path: str, tick: Callable[[], None]) -> None:
+    """A VIDEO as mp4.
+
+    ComfyUI would encode frames for looks rather than for judgement, and only in even sizes. It copies packets of mp4
+    well, those of Matroska not all, those of webm and gif not at all.
+
+    Args:
+        video: what a VIDEO output gives.
+        path: the file to write.
+        tick: called before each frame that is encoded; may raise to stop.
+
+    Raises:
+        DQAProblem: it can't be read.
+    """
+    from av.error import FFmpegError
+
+    try:
+        if type(video).__name__ != _FRAMES_ONLY and "mp4" in video.get_container_format().split(","):
+            video.save_to(path)
+            return
+        made = video.get_components()
+    except (ValueError, FFmpegError):
+        raise DQAProblem("the video can't be read; connect one that ComfyUI can play.") from None
+    write_mp4(made.images, float(made.frame_rate), path, tick)
+
+
 def _pixels(image: Any) -> Any:
     """One picture as ``[height, width, 3]`` of 8-bit RGB, rounded down as ComfyUI's own nodes do."""
     import numpy as np
 
     values = np.asarray(image.cpu().float() if hasattr(image, "cpu") else image, dtype=np.float32)
     values = np.repeat(values, 3, axis=2) if values.shape[2] == 1 else values[:, :, :3]
-    return np.ascontiguousarray(np.clip(np.nan_to_num(values) * 255.0, 0, 255).astype(np.uint8))
+    return np.ascontiguousarray((np.clip(np.nan_to_num(values), 0, 1) * 255.0).astype(np.uint8))

@@ -24,7 +24,7 @@ function enter(state) {
   root.dataset.state = state;
   root.setAttribute("aria-busy", String(state === "loading" || state === "sending"));
   for (const button of root.querySelectorAll(".verdicts button")) button.disabled = state !== "asking";
-  find(".skip", root).disabled = !(state === "asking" || (state === "trouble" && pair));
+  find(".skip", root).disabled = state !== "asking";
   find(".result", root).hidden = state !== "chosen";
   find(".none", root).hidden = state !== "none";
   find(".trouble", root).hidden = state !== "trouble";
@@ -34,13 +34,17 @@ function say(text) {
   find(".say", root).textContent = text;
 }
 
-/** One sentence on what went wrong, and the way on. */
-function trouble(error, retry) {
+/** One sentence on what went wrong, and the way on; `skippable` where the pair may be passed over instead. */
+function trouble(error, retry, { skippable = false } = {}) {
   if (!(error instanceof Refusal)) console.error(error);
   const wait = error.retryAfter ? ` Try again in ${error.retryAfter} s.` : "";
   find(".trouble-text", root).textContent = (error instanceof Refusal ? error.message : "This page failed.") + wait;
-  find(".retry", root).onclick = retry;
+  const again = find(".retry", root);
+  again.onclick = retry;
   enter("trouble");
+  find(".skip", root).disabled = !skippable;
+  // The button that was pressed can't be pressed now and loses the focus; and on a phone the words may be off the screen.
+  if (document.activeElement === document.body || document.activeElement?.matches(":disabled")) again.focus();
 }
 
 async function show() {
@@ -98,7 +102,7 @@ function unavailable(error) {
     return;
   }
   pair = error.pair ?? null;
-  trouble(error, show);
+  trouble(error, show, { skippable: Boolean(pair) });
 }
 
 function showPrompts(sides) {
@@ -131,7 +135,8 @@ async function deliver(choice, asShown) {
     await post(choice);
   } catch (error) {
     const again = error.passing || error.status === 401;
-    trouble(error, again ? () => deliver(choice, asShown) : show);
+    // A choice that is kept will be sent and counts: its pair can no longer be passed over.
+    trouble(error, again ? () => deliver(choice, asShown) : show, { skippable: !again });
     return;
   }
   // Asked before anything is learned from this choice; only then is it learned from.

@@ -21,9 +21,9 @@ let loading = null; // AbortController of the page that is on its way
 let resting = 0;
 let aim = -1; // the row that the keyboard wants and that is not loaded yet
 
-document.body.classList.add("enhanced");
-document.querySelector(".older")?.remove(); // scrolling does what the link did
 const height = list.firstElementChild?.getBoundingClientRect().height || 84;
+let begun = false; // until then the list is as it came, without script
+list.style.height = `${Number(list.dataset.total) * height}px`; // so that who comes back finds the place where they were
 const rows = new Windowed(list, { height, row, hidden: (i) => thumbs.drop(items[i]?.id), drawn });
 
 /** What is asked for, as the API calls it and as the page's address does. */
@@ -43,22 +43,44 @@ async function load({ afresh }) {
     ({ next, total } = answer);
     loading = null;
     if (afresh) begin();
-    else rows.draw();
+    else more();
   } catch (error) {
     if (error.name === "AbortError") return;
     loading = null;
-    count.textContent = error.message;
+    say(error.message);
+    if (!begun) list.style.height = "";
   }
 }
 
+function more() {
+  say(counted());
+  rows.draw();
+}
+
+/** Says it once: a screen reader tells each change. */
+function say(text) {
+  if (count.textContent !== text) count.textContent = text;
+}
+
+function filtered() {
+  const { q, grade, action, of, by } = wanted().page;
+  return Boolean(q || grade || action || of || by);
+}
+
+function counted() {
+  if (!total && filtered()) return "None matches. Try fewer words, or clear the filters.";
+  return `${total.toLocaleString("en")} evaluation${total === 1 ? "" : "s"}, newest first`;
+}
+
 function begin() {
-  document.querySelector(".empty")?.remove();
+  if (total || filtered()) document.querySelector(".empty")?.remove();
+  document.body.classList.add("enhanced");
+  document.querySelector(".older")?.remove(); // scrolling does what the link did
   thumbs.clear();
-  count.textContent = total
-    ? `${total.toLocaleString("en")} evaluation${total === 1 ? "" : "s"}, newest first`
-    : "None matches. Try fewer words, or clear the filters.";
+  say(counted());
   list.replaceChildren();
-  scrollTo({ top: Math.min(scrollY, find("main").offsetTop), behavior: "instant" });
+  if (begun) scrollTo({ top: Math.min(scrollY, find("main").offsetTop), behavior: "instant" });
+  begun = true;
   rows.reset(total);
 }
 

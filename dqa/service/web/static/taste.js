@@ -31,9 +31,12 @@ async function act(button, way) {
     await send(way.path, way.body(button), { key: crypto.randomUUID?.() });
     location.reload();
   } catch (error) {
+    find("h2", button.closest("section")).after(trouble); // where the eyes are: the page is long
     trouble.textContent = error.message;
     trouble.hidden = false;
+    trouble.scrollIntoView({ block: "nearest" });
     button.disabled = false;
+    button.focus({ preventScroll: true });
   }
 }
 
