@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from urllib.parse import quote
 
 import httpx
 
@@ -91,7 +92,10 @@ def recent_evaluations(limit: int = 1) -> str:
     """
     try:
         count = max(1, min(10, int(limit or 1)))
-        page = _call("DQA", "GET", f"/v1/evaluations?limit={count}")
+        user = os.environ.get("DQA_USER", "")
+        # Another user's clips are not what "my last one" means, and none of this user's business.
+        own = f"&user={quote(user, safe='')}" if user else ""
+        page = _call("DQA", "GET", f"/v1/evaluations?limit={count}{own}")
         items = [_verdict(item, (item.get("reproduce") or {}).get("media", "")) for item in page["items"]]
         for verdict, item in zip(items, page["items"], strict=True):
             verdict["prompt"] = item.get("prompt")

@@ -182,7 +182,14 @@ def test_recent_evaluations_are_facts_to_talk_about(world: World) -> None:
     world.route("GET", "/v1/evaluations", {"items": [RECORD], "next": None})
     found = world.call("recent_evaluations", 99)["evaluations"]
     assert (found[0]["grade"], found[0]["prompt"], found[0]["video_id"]) == ("A-", "a wolf", "w.mp4")
-    assert world.requests[-1].url.params["limit"] == "10"
+    assert dict(world.requests[-1].url.params) == {"limit": "10"}
+
+
+def test_recent_evaluations_are_those_of_the_agent_s_user(world: World) -> None:
+    world.patch.setenv("DQA_USER", "mira & co")
+    world.route("GET", "/v1/evaluations", {"items": [RECORD], "next": None})
+    assert "evaluations" in world.call("recent_evaluations")
+    assert dict(world.requests[-1].url.params) == {"limit": "1", "user": "mira & co"}
 
 
 # -- asking other agents
