@@ -11,6 +11,23 @@ class _Trouble(Exception):
     """What went wrong, and what to do about it, in words for the agent."""
 
 
+def _data(answer: httpx.Response, base: str, name: str) -> object:
+    """What an answer says; its failure, or an answer of somebody else, is trouble."""
+    try:
+        data = answer.json()
+    except (ValueError, RecursionError):
+        data = None
+    if answer.status_code >= 400:
+        detail = data.get("detail") if isinstance(data, dict) else None
+        what, _, fix = str(detail or f"{name} answered {answer.status_code}").partition("; ")
+        raise _Trouble(what, fix or "see its log")
+    if not isinstance(data, (dict, list)) and answer.status_code != 204:
+        # Another program's page, a proxy's redirect: asking again would bring the same.
+        what = f"what answers as {name} is not it: status {answer.status_code}, and no JSON"
+        raise _Trouble(what, f"see that {base}_URL is its address, then: dqa agents deploy")
+    return data
+
+
 def _call(base: str, method: str, path: str, body: object = None, key: str = "", patience: float = 30.0) -> object:
     """One JSON request to DQA's worker (DQA_URL) or to Letta (DQA_LETTA_URL).
 
@@ -38,15 +55,7 @@ def _call(base: str, method: str, path: str, body: object = None, key: str = "",
             if answer.status_code not in (429, 502, 503, 504) or attempt + 1 == attempts:
                 break
         time.sleep(0.5 * 2**attempt)
-    try:
-        data = answer.json()
-    except ValueError:
-        data = None
-    if answer.status_code >= 400:
-        detail = data.get("detail") if isinstance(data, dict) else None
-        what, _, fix = str(detail or f"{name} answered {answer.status_code}").partition("; ")
-        raise _Trouble(what, fix or "see its log")
-    return data
+    return _data(answer, base, name)
 
 
 def _ask(name: str, text: str, tool: str, patience: float) -> dict:

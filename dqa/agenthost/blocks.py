@@ -23,6 +23,7 @@ from dqa.errors import UsageError
 Form = Literal["lines", "json"]
 
 _KEY_LINE = re.compile(r"(?P<key>[A-Za-z_][A-Za-z0-9_]*)[ \t]*:(?P<gap>[ \t]*)(?P<value>.*)", re.DOTALL)
+_NEXT_KEY = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*[ \t]*:", re.MULTILINE)
 _SPACE = re.compile(r"[ \t\r\n]*")
 _DECODER = json.JSONDecoder()
 
@@ -164,11 +165,15 @@ def _value_end(text: str, start: int, stop: int) -> int:
     opened = text[start : start + 1]
     if opened not in ("[", "{"):
         return stop
-    complete = _decode_at(text, start)
-    if complete is not None and complete[1] <= stop:
+    # Valid JSON has no line that looks like a key's. So each value is read as far as the next key at most, and a block
+    # full of broken values costs no more than its length.
+    following = _NEXT_KEY.search(text, stop)
+    complete = _decode_at(text[start : following.start() if following else len(text)], 0)
+    end = len(text) if complete is None else start + complete[1]
+    if end <= stop:
         return stop
-    if complete is not None and not text[complete[1] : _line_end(text, complete[1])].strip():
-        return complete[1]
+    if complete is not None and not text[end : _line_end(text, end)].strip():
+        return end
     # Broken JSON ends where the next key begins, so that one bad value takes nothing else with it.
     at = stop + 1
     while at < len(text):

@@ -58,14 +58,19 @@ def _message(request: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
     tools = cast(list[dict[str, Any]], request.get("tools") or [])
     chosen = choose(conversation, tools, request.get("tool_choice"))
     if chosen is None:
-        return {"role": "assistant", "content": say(conversation, tools), "refusal": None}, "stop"
+        return {"role": "assistant", "content": _sound(say(conversation, tools)), "refusal": None}, "stop"
     name, arguments = chosen
     call = {
         "id": f"call_{_digest(request)}",
         "type": "function",
-        "function": {"name": name, "arguments": json.dumps(arguments, ensure_ascii=False)},
+        "function": {"name": name, "arguments": _sound(json.dumps(arguments, ensure_ascii=False))},
     }
     return {"role": "assistant", "content": None, "tool_calls": [call], "refusal": None}, "tool_calls"
+
+
+def _sound(text: str) -> str:
+    """Without halves of surrogate pairs: JSON within a message may escape one, and no answer could be sent with it."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _usage(request: Mapping[str, Any], message: Mapping[str, Any]) -> dict[str, int]:

@@ -24,7 +24,7 @@ _COMMANDS = frozenset(
         "which why",
     )
 )
-_NEXT_LABEL = re.compile(r"[,;]?\s+\b(?:media|prompt|brief|advice|attempt)\s*[:=]", re.IGNORECASE)
+_NEXT_LABEL = re.compile(r"(?<=\s)(?:media|prompt|brief|advice|attempt)\s*[:=]", re.IGNORECASE)
 _WHOLE_TEXT = {"brief", "message", "text", "question", "request", "description", "query"}
 _MEDIA_NAMES = {"media", "video", "clip", "path", "file", "image"}
 
@@ -86,8 +86,11 @@ def labelled(name: str, text: str) -> Any:
     if end and (isinstance(decoded, str) or not value[end:].strip(" ,;")):
         return decoded
     # One line may hold several: `media: a.mp4, prompt: a wolf`.
-    others = r"[,;]?\s+\b(?:media|prompt|brief|advice|attempt)\s*[:=]"
-    return re.split(others, value, flags=re.IGNORECASE)[0].strip()
+    following = _NEXT_LABEL.search(value)
+    if following is None:
+        return value
+    own = value[: following.start()].rstrip()
+    return (own[:-1] if own.endswith((",", ";")) else own).rstrip()
 
 
 def media_in(text: str) -> str | None:

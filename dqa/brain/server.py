@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
+from pydantic_core import from_json
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
@@ -84,7 +84,9 @@ async def _chat(request: Request) -> Response:
         raise _Refused("messages must be a list")
     try:
         if asked.get("stream"):
-            return StreamingResponse(iter(list(stream(asked))), media_type="text/event-stream")
+            # Made whole first: what a long conversation costs must not keep others, or /healthz, waiting.
+            events = await run_in_threadpool(lambda: list(stream(asked)))
+            return StreamingResponse(iter(events), media_type="text/event-stream")
         return JSONResponse(await run_in_threadpool(complete, asked))
     except (KeyError, TypeError, AttributeError) as error:
         raise _Refused(f"the request does not have the form of a chat completion ({error})") from None
@@ -125,8 +127,8 @@ async def _body(request: Request) -> Mapping[str, Any]:
         if len(received) > _MAX_BYTES:
             raise _Refused("the request is too large", 413)
     try:
-        data = json.loads(bytes(received))
-    except (ValueError, RecursionError):
+        data = from_json(received, allow_inf_nan=False)
+    except ValueError:
         raise _Refused("the body is not JSON") from None
     if not isinstance(data, dict):
         raise _Refused("the body is not a JSON object")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -47,6 +48,15 @@ def test_a_list_over_several_lines_is_one_value() -> None:
     assert blocks.value(block, "VARIATIONS") == ["calm", "fast", "Dolly zoom"]
     assert block.names() == ["ACTIVE_TEST", "VARIATIONS", "USER_SELECTIONS", "WINNING_PATTERNS"]
     assert block.problems == []
+
+
+@pytest.mark.parametrize("line", ["K: [\n", 'K: {"a":\n', "K: [1,\n\n"])
+def test_a_block_full_of_broken_values_costs_no_more_than_its_length(line: str) -> None:
+    text = line * 30_000 + "MINE: 1\n"
+    began = time.process_time()
+    after = blocks.update(text, {"MINE": 2})
+    assert time.process_time() - began < 5, "CPU seconds; half of one where it was measured, 10 and more if quadratic"
+    assert after == line * 30_000 + "MINE: 2\n"
 
 
 def test_setting_one_key_leaves_every_other_byte_alone() -> None:

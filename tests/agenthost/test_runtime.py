@@ -109,6 +109,28 @@ def test_a_taken_port_is_named_with_the_way_to_change_it(open_home: Path) -> Non
             planning.make_plan(settings, UpOptions(letta_port=free_port(), brain_port=port), silent)
 
 
+def test_two_servers_on_one_port_are_refused_before_anything_is_made(
+    open_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planning, "prepare", lambda *_: pytest.fail("began to make the environments"))
+    port, other = free_port(), free_port()
+    settings = Settings(home=open_home, port=other)
+    with pytest.raises(ConfigError, match=rf"--letta-port and --brain-port are both {port}"):
+        planning.make_plan(settings, UpOptions(letta_port=port, brain_port=port), silent)
+    with pytest.raises(ConfigError, match=rf"--brain-port and --port or DQA_PORT are both {other}"):
+        planning.make_plan(settings, UpOptions(letta_port=port, brain_port=other), silent)
+
+
+@pytest.mark.parametrize("options", [UpOptions(letta_port=0), UpOptions(letta_port=8283, brain_port=0)])
+def test_port_0_is_no_word_for_the_default(
+    open_home: Path, options: UpOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planning, "prepare", lambda *_: pytest.fail("began to make the environments"))
+    monkeypatch.setattr(planning, "port_is_free", lambda *_: True)
+    with pytest.raises(ConfigError, match="0 is no port"):
+        planning.make_plan(Settings(home=open_home, port=free_port()), options, silent)
+
+
 @pytest.mark.parametrize("url", ["localhost:8283", "file:///etc/passwd", ""])
 def test_a_letta_address_must_be_one(tmp_path: Path, url: str) -> None:
     with pytest.raises(ConfigError, match="--letta-url"):

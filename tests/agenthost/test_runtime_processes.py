@@ -14,13 +14,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from dqa.agenthost.runtime import processes
+from dqa.agenthost.runtime import processes, supervisor
 from dqa.agenthost.runtime.locks import FileLock, held, is_held
 from dqa.agenthost.runtime.plan import Plan
 from dqa.agenthost.runtime.processes import MARKER_VARIABLE, ProcessId, find, identify
 from dqa.agenthost.runtime.services import Service
 from dqa.agenthost.runtime.state import State, read_state
-from dqa.agenthost.runtime.supervisor import Board, Watcher, trim
+from dqa.agenthost.runtime.supervisor import Board, Watcher, trim, trim_all
 from dqa.errors import UnavailableError
 
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('on', flush=True); time.sleep(60)"
@@ -132,6 +132,16 @@ def test_a_log_over_its_limit_is_moved_aside_and_its_writer_goes_on(tmp_path: Pa
     assert (tmp_path / "x.log.1").read_bytes() == b"a" * 100
 
 
+def test_a_log_that_can_t_be_trimmed_keeps_none_of_the_others(tmp_path: Path) -> None:
+    (tmp_path / "a.log").symlink_to("gone")
+    (tmp_path / "b.log").write_bytes(b"b" * 100)
+    (tmp_path / "b.log.1").mkdir()  # nothing can be moved there
+    (tmp_path / "c.log").write_bytes(b"c" * 100)
+    trim_all(tmp_path, limit=99)
+    assert (tmp_path / "b.log").read_bytes() == b"b" * 100
+    assert (tmp_path / "c.log.1").read_bytes() == b"c" * 100
+
+
 @pytest.fixture
 def plan(tmp_path: Path) -> Plan:
     for name in ("run", "logs"):
@@ -163,7 +173,8 @@ class Watched:
         self._plan = plan
         self._name = service.name
         self._stopping = threading.Event()
-        self.watcher = Watcher(service, Board(plan, [service.name]), self._stopping, plan)
+        self.board = Board(plan, [service.name])
+        self.watcher = Watcher(service, self.board, self._stopping, plan)
         self._thread = threading.Thread(target=self.watcher.run)
 
     def __enter__(self) -> Watched:
@@ -206,6 +217,28 @@ def test_what_is_killed_is_started_again(plan: Plan) -> None:
         assert second != first
     assert find(second) is None
     assert watched.phase == "stopped"
+
+
+def test_on_a_full_disk_what_ends_is_started_again(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    began: list[subprocess.Popen[bytes]] = []
+
+    def start() -> subprocess.Popen[bytes]:
+        began.append(begin("import time; time.sleep(60)", plan.layout.log("s")))
+        return began[-1]
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with Watched(plan, Service("sleeper", start, lambda: True)) as watched:
+        wait_for(lambda: watched.phase == "healthy")
+        with monkeypatch.context() as patch:
+            patch.setattr(supervisor, "write_state", full)
+            began[0].kill()
+            wait_for(lambda: len(began) == 2)
+            wait_for(lambda: watched.board.healthy(("sleeper",)))
+        watched.board.write_down()  # as the supervisor does every few seconds
+        assert watched.process is not None
+        assert watched.process.pid == began[1].pid
 
 
 def test_what_never_gets_ready_is_ended_and_tried_again(plan: Plan) -> None:

@@ -138,6 +138,41 @@ def test_nonsense_from_the_worker_is_an_error_never_a_verdict(world: World, answ
     assert "error" in world.call("final_verdict", "w.mp4", "a wolf")
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(200, text="<html>welcome</html>"),
+        httpx.Response(302, headers={"Location": "https://worker.test/"}),
+        httpx.Response(200, json=[]),
+        httpx.Response(200, json={"status": "ok"}),
+    ],
+)
+def test_what_is_no_worker_is_asked_once_and_named(world: World, answer: httpx.Response) -> None:
+    world.patch.setenv("DQA_PATIENCE_S", "0.2")
+    world.route("POST", "/v1/evaluations", answer)
+    told = world.call("final_verdict", "w.mp4", "a wolf")
+    assert "DQA's worker" in told["error"]
+    assert "longer than" not in told["error"]
+    assert len(world.to("POST", "/v1/evaluations")) == 1
+
+
+@pytest.mark.parametrize("tool", ["decide_next", "read_user_selections", "deliver_video"])
+def test_what_is_no_letta_server_is_named(world: World, tool: str) -> None:
+    page = httpx.Response(200, text="<html>welcome</html>")
+    for path in ("/v1/runs/", f"/v1/agents/{AGENT}/core-memory/blocks/ab_testing"):
+        world.route("GET", path, page)
+    answer = world.call(tool)
+    assert "the Letta server" in answer["error"]
+    assert "DQA_LETTA_URL" in answer["fix"]
+
+
+def test_a_worker_that_answers_at_once_that_it_goes_on_is_not_flooded(world: World) -> None:
+    waiting: list[Any] = [{"id": "ev_1", "status": "running"}] * 5 + [RECORD]
+    world.route("POST", "/v1/evaluations", lambda _: waiting.pop(0))
+    assert world.call("semantic_evaluation", "w.mp4", "a wolf")["score"] == 0.8
+    assert world.slept >= 5
+
+
 def test_no_secret_is_in_an_answer(world: World) -> None:
     world.route("POST", "/v1/evaluations", httpx.Response(401, json={"detail": "a token is needed; give one."}))
     assert "t0k" not in json.dumps([world.call(step, "w.mp4", "a wolf") for step in STEPS])
@@ -147,7 +182,14 @@ def test_recent_evaluations_are_facts_to_talk_about(world: World) -> None:
     world.route("GET", "/v1/evaluations", {"items": [RECORD], "next": None})
     found = world.call("recent_evaluations", 99)["evaluations"]
     assert (found[0]["grade"], found[0]["prompt"], found[0]["video_id"]) == ("A-", "a wolf", "w.mp4")
-    assert world.requests[-1].url.params["limit"] == "10"
+    assert dict(world.requests[-1].url.params) == {"limit": "10"}
+
+
+def test_recent_evaluations_are_those_of_the_agent_s_user(world: World) -> None:
+    world.patch.setenv("DQA_USER", "mira & co")
+    world.route("GET", "/v1/evaluations", {"items": [RECORD], "next": None})
+    assert "evaluations" in world.call("recent_evaluations")
+    assert dict(world.requests[-1].url.params) == {"limit": "1", "user": "mira & co"}
 
 
 # -- asking other agents
@@ -348,6 +390,28 @@ def test_standards_that_are_none_leave_the_usual_ones(world: World, text: str) -
     standards(world, text)
     world.log(shot(0, "C", "refine", 0.4))
     assert world.call("decide_next")["decision"] == "refine"
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted", "refined"),
+    [
+        ("# MIN_ACCEPTABLE_GRADE: A\nMIN_ACCEPTABLE_GRADE: B+\nOLD_MAX_RETRIES: 0\nMAX_RETRIES: 1\n", "B+", True),
+        ('PROVEN_PROMPT_TEMPLATES: ["MIN_ACCEPTABLE_GRADE: F", "MAX_RETRIES: 0"]\nMAX_RETRIES: 1\n', "B", True),
+        ('PATTERNS: [\n"MAX_RETRIES: 9",\n  "MIN_ACCEPTABLE_GRADE: A"\n]\nMAX_RETRIES: 0\n', "B", False),
+        ("MAX_RETRIES: 1\nMIN_ACCEPTABLE_GRADE: A\nMAX_RETRIES: 0\nMIN_ACCEPTABLE_GRADE: B\n", "B", False),
+        ("MIN_ACCEPTABLE_GRADE: Average\nMAX_RETRIES: 0.5\n", "B", True),
+        ('{"told": "MAX_RETRIES: 0", "old": {"MAX_RETRIES": 0}, "MIN_ACCEPTABLE_GRADE":\n "A-"}', "A-", True),
+        ('{"MIN_ACCEPTABLE_GRADE": "A-", "MAX_RETRIES": 0, "broken": [}', "A-", True),
+        ('{\n "MIN_ACCEPTABLE_GRADE": "A-",\n "MAX_RETRIES": 0,\n "broken": [}', "A-", False),
+        (f"MAX_RETRIES: {'9' * 5000}\n", "B", True),
+    ],
+)
+def test_only_a_key_of_its_own_states_a_standard(world: World, text: str, wanted: str, refined: bool) -> None:
+    """Patterns are words that came from prompts, and people leave notes: neither sets how good a clip must be."""
+    standards(world, text)
+    world.log(shot(0, "C", "refine", 0.4))
+    answer = world.call("decide_next")
+    assert (answer["wanted"], answer["decision"] == "refine") == (wanted, refined)
 
 
 # -- the generator

@@ -255,7 +255,14 @@ def test_no_text_upsets_it(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["a" * 200_000, "'" + "a" * 100_000, "not found in the picture: " * 5_000, "please " * 20_000, "x.mp4" * 20_000],
+    [
+        "a" * 200_000,
+        "'" + "a" * 100_000,
+        "not found in the picture: " * 5_000,
+        "please " * 20_000,
+        "x.mp4" * 20_000,
+        "prompt: a" + " " * 60_000 + "z",
+    ],
 )
 def test_long_texts_cost_no_more_than_their_length(text: str) -> None:
     began = time.process_time()

@@ -77,12 +77,25 @@ def test_embeddings_as_numbers_and_as_base64(client: TestClient) -> None:
         ("/v1/embeddings", '{"input": [[1, 2]]}'),
         ("/v1/embeddings", '{"input": "a", "dimensions": 0}'),
         ("/v1/embeddings", "{}"),
+        ("/v1/chat/completions", '{"messages": [], "model": "\\ud800"}'),
+        ("/v1/embeddings", '{"input": "\\ud800"}'),
+        ("/v1/embeddings", '{"input": "a", "model": NaN}'),
     ],
 )
 def test_a_malformed_request_is_a_400_in_openai_s_form(client: TestClient, path: str, body: str) -> None:
     answer = client.post(path, content=body)
     assert answer.status_code == 400
     assert answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_half_a_character_within_a_message_s_json_upsets_no_answer(client: TestClient, stream: bool) -> None:
+    said = [{"role": "user", "content": 'media: "w.mp4"\nprompt: "a wolf \\ud800 runs"'}]
+    tools = [{"type": "function", "function": {"name": "grade", "parameters": {"properties": {"prompt": {}}}}}]
+    asked = {"messages": said, "tools": tools, "tool_choice": "required", "stream": stream}
+    answer = client.post("/v1/chat/completions", json=asked)
+    assert answer.status_code == 200
+    assert "a wolf ? runs" in answer.text
 
 
 def test_a_page_that_rebinds_its_name_to_loopback_is_refused(client: TestClient) -> None:

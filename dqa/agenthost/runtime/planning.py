@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from dqa.agenthost.runtime.environment import prepare
 from dqa.agenthost.runtime.health import answers, free_port, port_is_free
 from dqa.agenthost.runtime.identity import Identity, can_read, service_identity
@@ -45,6 +47,7 @@ def make_plan(settings: Settings, options: UpOptions, tell: Tell) -> Plan:
     if settings.clips and identity and not can_read(settings.clips, identity):
         tell(f"the agents' tools run as the user {identity.name}, who can't read {settings.clips} (DQA_CLIPS)")
     worker_port = _worker_port(settings)
+    _require_distinct({"--letta-port": own.port, "--brain-port": own.brain_port, "--port or DQA_PORT": worker_port})
     prepare(layout, identity, tell)
     state = _state(settings, options, worker_port, f"http://127.0.0.1:{own.port}")
     state.postgres_port, state.environment = own.postgres_port, str(layout.environment)
@@ -80,11 +83,11 @@ def _external(settings: Settings, options: UpOptions, url: str) -> Plan:
 
 
 def _own_letta(layout: Layout, options: UpOptions) -> OwnLetta:
-    port = options.letta_port or LETTA_PORT
+    port = LETTA_PORT if options.letta_port is None else options.letta_port
     _require_free(port, "the Letta server", "--letta-port N")
     brain_port = None
     if options.brain_url is None:
-        brain_port = options.brain_port or BRAIN_PORT
+        brain_port = BRAIN_PORT if options.brain_port is None else options.brain_port
         _require_free(brain_port, "the brain", "--brain-port N")
     return OwnLetta(
         port=port,
@@ -111,6 +114,16 @@ def _require_free(port: int, what: str, flag: str, host: str = "127.0.0.1") -> N
         raise ConfigError(f"{port} is no port for {what}", fix=f"choose 1 to 65535 with {flag}")
     if not port_is_free(port, host):
         raise UnavailableError(f"port {port}, for {what}, is taken", fix=f"free it, or choose another with {flag}")
+
+
+def _require_distinct(ports: Mapping[str, int | None]) -> None:
+    """Each is free by itself; of two servers on the same the second would only be seen to end, again and again."""
+    known: dict[int, str] = {}
+    for flag, port in ports.items():
+        if port is not None and port in known:
+            raise ConfigError(f"{known[port]} and {flag} are both {port}", fix="give each server a port of its own")
+        if port is not None:
+            known[port] = flag
 
 
 def _state(settings: Settings, options: UpOptions, worker_port: int, letta_url: str) -> State:

@@ -95,7 +95,7 @@ class Postgres:
         command = [str(self.programs / "pg_isready"), "-h", "127.0.0.1", "-p", str(self.port), "-t", "3", "-q"]
         try:
             done = subprocess.run(command, check=False, env=self.environment(), timeout=10)
-        except subprocess.TimeoutExpired:
+        except (OSError, subprocess.TimeoutExpired):  # no memory for another process, say: asked again soon
             return False
         return done.returncode == 0
 

@@ -6,6 +6,7 @@ well for a minute begins at 1 again.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -41,6 +42,7 @@ class Board:
         for name in names:
             self._state.processes[name] = ProcessState(name=name, log=str(plan.layout.log(name)))
         write_state(self._path, self._state)
+        self._written = True
 
     def note(self, name: str, phase: Phase, detail: str = "", process: ProcessId | None = None) -> None:
         """Writes down how the process ``name`` is."""
@@ -48,7 +50,15 @@ class Board:
             entry = self._state.processes[name]
             entry.restarts += phase == "restarting"
             entry.phase, entry.detail, entry.process = phase, detail, process
-            write_state(self._path, self._state)
+            self._written = False
+        self.write_down()
+
+    def write_down(self) -> None:
+        """Writes the state, unless it is written; a full disk ends no watching, and is tried again."""
+        with self._lock, contextlib.suppress(OSError):
+            if not self._written:
+                write_state(self._path, self._state)
+                self._written = True
 
     def healthy(self, names: tuple[str, ...]) -> bool:
         """Whether all of them are."""
@@ -142,8 +152,9 @@ class Watcher:
 
     def _say(self, text: str) -> None:
         stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        sys.stderr.write(f"{stamp} {self._service.name}: {text}\n")
-        sys.stderr.flush()
+        with contextlib.suppress(OSError):  # a full disk
+            sys.stderr.write(f"{stamp} {self._service.name}: {text}\n")
+            sys.stderr.flush()
 
 
 def supervise(plan: Plan) -> int:
@@ -161,8 +172,8 @@ def supervise(plan: Plan) -> int:
     for thread in threads:
         thread.start()
     while not stopping.wait(_CHECK_EVERY_S):
-        for path in (plan.home / "logs").glob("*.log"):
-            trim(path)
+        trim_all(plan.home / "logs")
+        board.write_down()
     _stop_all(watchers, threads, plan, board)
     return 0
 
@@ -188,6 +199,13 @@ def _stop_all(watchers: list[Watcher], threads: list[threading.Thread], plan: Pl
         watcher.end()
     if not processes.kill(processes.marked(plan.layout.marker)):
         board.erase()
+
+
+def trim_all(folder: Path, limit: int = _LOG_BYTES) -> None:
+    """:func:`trim` for every log. One that went, or has no room for its copy, is left until the next time."""
+    for path in folder.glob("*.log"):
+        with contextlib.suppress(OSError):
+            trim(path, limit)
 
 
 def trim(path: Path, limit: int = _LOG_BYTES) -> None:
