@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -78,7 +79,7 @@ def test_the_prompt_drives_the_graph_from_one_place(pack: Any) -> None:
     assert (got["prompt"], got["negative"], got["seed"]) == ("a wolf", "blurry", 2**64 - 1)
 
 
-@pytest.mark.parametrize("how", ["images", "one image", "video", "file"])
+@pytest.mark.parametrize("how", ["images", "one image", "video", "old video", "file"])
 def test_a_clip_is_graded_however_it_comes(connected: Host, pack: Any, service: RunningService, how: str) -> None:
     (connected.output / "video").mkdir()
     shutil.copy(CLIP, connected.output / "video" / "clip_00001_.mp4")
@@ -86,6 +87,7 @@ def test_a_clip_is_graded_however_it_comes(connected: Host, pack: Any, service: 
         "images": {"images": frames(), "fps": 12.0},
         "one image": {"images": frames(1)},
         "video": {"video": Video()},
+        "old video": {"video": SimpleNamespace(save_to=partial(shutil.copy, CLIP))},  # before ComfyUI 0.3.46
         "file": {"file": "video/clip_00001_.mp4"},
     }
     got = run(pack, "DQAEvaluateVideo", prompt="sleep:0.6 a wolf", **given[how])
@@ -96,7 +98,7 @@ def test_a_clip_is_graded_however_it_comes(connected: Host, pack: Any, service: 
     assert got["ui"] == {"text": [got["report_json"]]}
     assert connected.shown == sorted(connected.shown)
     assert connected.shown[-1] == 100
-    if how in ("video", "file"):
+    if how in ("video", "old video", "file"):
         assert record["media"]["sha256"] == hashlib.sha256(CLIP.read_bytes()).hexdigest()
 
 

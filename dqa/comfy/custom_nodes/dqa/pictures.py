@@ -81,13 +81,21 @@ def save_video(video: Any, path: str, tick: Callable[[], None]) -> None:
     from av.error import FFmpegError
 
     try:
-        if type(video).__name__ != _FRAMES_ONLY and "mp4" in video.get_container_format().split(","):
+        if _is_mp4(video):
             video.save_to(path)
             return
         made = video.get_components()
     except (ValueError, FFmpegError):
         raise DQAProblem("the video can't be read; connect one that ComfyUI can play.") from None
     write_mp4(made.images, float(made.frame_rate), path, tick)
+
+
+def _is_mp4(video: Any) -> bool:
+    if type(video).__name__ == _FRAMES_ONLY:
+        return False
+    # ComfyUI before 0.3.46 does not say what the file is, and copied any.
+    container = getattr(video, "get_container_format", None)
+    return container is None or "mp4" in container().split(",")
 
 
 def _pixels(image: Any) -> Any:
