@@ -1,4 +1,4 @@
-"""A real deployment for the tests that need one: Letta, PostgreSQL, the worker, and a brain that the test scripts."""
+"""What the tests of agents share: a real deployment, Letta and PostgreSQL and a scripted brain; and one in memory."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from dqa.agenthost import runtime
 from dqa.agenthost.runtime.health import free_port
 from dqa.config import Settings
 from tests.agenthost.scripted import EMBEDDING, HANDLE, ScriptedBrain
+from tests.agenthost.world import ARCHIVE, RECORD, World
 
 
 @dataclass
@@ -90,3 +91,19 @@ def scripted(stack: Stack) -> Iterator[ScriptedBrain]:
     stack.brain.reset()
     yield stack.brain
     stack.brain.reset()
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    world = World(monkeypatch)
+    world.route("POST", "/v1/evaluations", RECORD)
+    world.route("GET", "/v1/evaluations/ev_1", RECORD)
+    world.route("GET", ARCHIVE, [])
+    world.route("POST", ARCHIVE, [{"id": "passage-1"}])
+    return world
+
+
+@pytest.fixture
+def agents(world: World) -> World:
+    world.route("GET", "/v1/agents/", lambda r: [{"id": f"id-{r.url.params['name']}", "name": r.url.params["name"]}])
+    return world

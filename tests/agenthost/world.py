@@ -14,6 +14,33 @@ import pytest
 TOOLS = Path(__file__).parents[2] / "tools"
 WORKER, LETTA = "http://worker.test", "http://letta.test"
 AGENT, RUN = "agent-1", "run-1"
+ARCHIVE = f"/v1/agents/{AGENT}/archival-memory"
+
+RECORD: dict[str, Any] = {
+    "id": "ev_1",
+    "created": "2026-01-01T00:00:00Z",
+    "prompt": "a wolf",
+    "channels": {
+        "semantic": {
+            "status": "ok",
+            "score": 0.8,
+            "confidence": 0.5,
+            "reason": "a wolf",
+            "evidence": [{"text": "fur"}],
+        },
+        "spatial": {"status": "abstained", "score": None, "confidence": None, "reason": "no places", "evidence": []},
+        "benchmark": {"status": "ok", "score": 0.9, "dimensions": {"motion_smoothness": {"score": 0.7}}, "reason": "x"},
+        "preference": {"status": "unavailable", "score": None, "reason": "none"},
+    },
+    "prompt_adherence": 0.85,
+    "final": 0.84,
+    "grade": "A-",
+    "action": "accept",
+    "reasoning": "Grade A-.",
+    "advice": ["less motion"],
+    "profile": "embedded",
+    "reproduce": {"media": "w.mp4"},
+}
 
 Answer = Callable[[httpx.Request], httpx.Response]
 
@@ -94,3 +121,12 @@ class World:
         if route is None:
             return httpx.Response(404, json={"detail": "there is nothing at this address; see /docs."})
         return httpx.Response(200, json=route)
+
+
+def agent_says(*turns: list[dict[str, Any]]) -> Any:
+    waiting = [{"messages": turn} for turn in turns]
+    return lambda _: waiting.pop(0)
+
+
+def tool_said(tool: str, data: Any, status: str = "success") -> dict[str, Any]:
+    return {"message_type": "tool_return_message", "name": tool, "tool_return": json.dumps(data), "status": status}
