@@ -83,6 +83,16 @@ def test_a_folder_that_the_service_user_can_not_enter_is_put_elsewhere(
     assert not can_enter(open_home / "secrets", identity)
     assert layout.make_layout(open_home, identity) == made
 
+    made.database.mkdir()
+    (made.database / "rows").write_text("of an earlier life")
+    (made.environment / "server").mkdir()
+    shutil.rmtree(open_home)
+    open_home.mkdir(mode=0o700)
+    assert layout.make_layout(open_home, identity) == made
+    assert not made.database.exists(), "its password went with the state folder"
+    assert (made.environment / "server").is_dir()
+    assert [path.read_text() for path in made.letta.glob("earlier-*/database/rows")] == ["of an earlier life"]
+
 
 def test_a_state_folder_that_is_a_file_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "home").write_text("")

@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,8 @@ from dqa.errors import UnavailableError
 
 ELSEWHERE = Path("/var/lib/dqa")
 """Where ``letta/`` goes when the service user can't enter the state folder, as with one under /root."""
+
+_EARLIER = "earlier-"
 
 
 @dataclass(frozen=True)
@@ -114,8 +117,21 @@ def _make_letta_folder(home: Path, identity: Identity | None) -> None:
     target.mkdir(parents=True, exist_ok=True)
     for folder in (ELSEWHERE, target):
         folder.chmod(0o755)  # whatever root's umask is
+    _set_aside(target)
     link.rmdir()
     link.symlink_to(target)
+
+
+def _set_aside(target: Path) -> None:
+    """Begins the folder anew, but for the environments, where a state folder that is gone left it.
+
+    Its database opens with a password that is gone too. It is kept: whose it was may still want it.
+    """
+    left = [path for path in target.iterdir() if path.name != "environment" and not path.name.startswith(_EARLIER)]
+    if left:
+        earlier = Path(tempfile.mkdtemp(prefix=_EARLIER, dir=target))
+        for path in left:
+            path.rename(earlier / path.name)
 
 
 def read_secret(path: Path) -> str | None:
