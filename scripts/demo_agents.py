@@ -19,6 +19,8 @@ from typing import Any
 
 import httpx
 
+from dqa.synthesis import final_text
+
 ROOT = Path(__file__).parents[1]
 CLIPS = ROOT / "tests" / "data" / "clips"
 DQA = Path(sys.executable).parent / "dqa"
@@ -201,7 +203,8 @@ def again(deployment: Deployment, row: dict[str, Any], old: dict[str, Any]) -> d
     new = evaluated(deployment, row)
     taste = new["channels"]["preference"]
     said = taste["reason"] if taste["score"] is None else f"preference {taste['score']:.2f}"
-    print(f"   {row['id']}: {old['grade']} {old['final']:.2f} -> {new['grade']} {new['final']:.2f} ({said})")
+    before, after = (f"{record['grade']} {final_text(record['final'])}" for record in (old, new))
+    print(f"   {row['id']}: {before} -> {after} ({said})")
     return new
 
 
@@ -210,7 +213,7 @@ def near_tie(old: dict[str, dict[str, Any]], new: dict[str, dict[str, Any]]) -> 
     pairs = [(a, b) for a, b in combinations(old, 2) if old[a]["prompt"] == old[b]["prompt"]]
     a, b = min(pairs, key=lambda pair: abs(old[pair[0]]["final"] - old[pair[1]]["final"]))
     before, after = (
-        ", ".join(f"{clip} {records[clip]['grade']} {records[clip]['final']:.2f}" for clip in (a, b))
+        ", ".join(f"{clip} {records[clip]['grade']} {final_text(records[clip]['final'])}" for clip in (a, b))
         for records in (old, new)
     )
     print(f"   A near-tie of one prompt, before: {before}; now: {after}.")

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from dqa.brain import NAME
 from dqa.brain.conversation import Conversation, Returned
+from dqa.synthesis import final_text
 
 
 def say(conversation: Conversation, tools: Sequence[Mapping[str, Any]]) -> str:
@@ -60,7 +61,7 @@ def _verdict(returned: Returned) -> Mapping[str, Any] | None:
 
 def _describe(verdict: Mapping[str, Any]) -> str:
     final = verdict.get("final")
-    number = f" ({final:.2f})" if isinstance(final, int | float) else ""
+    number = f" ({final_text(float(final))})" if isinstance(final, int | float) and 0 <= final <= 1 else ""
     media = verdict.get("media") or verdict.get("video_id")
     parts = [
         f"{media}: " if media else "",

@@ -24,7 +24,7 @@ DIRECTOR = ["ask_writer", "verify_video", "recent_evaluations", "deliver_video",
 VERIFIER = ["semantic_evaluation", "recent_evaluations"]
 CAMERAMAN = ["generate_video", "verify_video"]
 MEDIA_ID = "md_01m80859ych04s657w8zwmqa3t"
-REASONING = "Grade B+ (0.74): ok. Sharp."
+REASONING = "Grade B+ (0.79): ok. Sharp."
 
 
 def ask(*messages: dict[str, Any], tools: list[str] | None = None, choice: Any = "auto") -> dict[str, Any]:
@@ -163,13 +163,13 @@ def test_after_a_tool_it_speaks_of_what_came_of_it() -> None:
     verdict = {
         "id": "ev_1",
         "grade": "B+",
-        "final": 0.7412,
+        "final": 0.7996,
         "action": "accept",
         "reasoning": REASONING,
     }
     said = ask(user("grade it"), *result("verify_video", {**verdict, "advice": ["less motion"]}), tools=DIRECTOR)
     assert said.get("tool_calls") is None
-    for fact in ("B+", "0.74", "accept", "Sharp.", "less motion", "ev_1", NAME):
+    for fact in ("B+ (0.79)", "accept", "Sharp.", "less motion", "ev_1", NAME):
         assert fact in said["content"]
     later = ask(*[user("grade it"), *result("verify_video", verdict), user("hm, thanks")], tools=DIRECTOR)
     assert "B+" in later["content"]
